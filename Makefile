@@ -1,0 +1,46 @@
+# make demo    everything, no accounts needed
+# make test    lint, types, contracts, then every test against a real Redis
+# make check   the quick part of make test
+# make bench   measured figures
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check bench format lock clean
+
+$(STAMP): requirements-dev.txt setup.cfg
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/orchestrator demo $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -n 2 tests/unit tests/property --cov=orchestrator.core --cov-branch --cov-report=term-missing --cov-fail-under=100
+
+test: check
+	sh scripts/require-redis.sh
+	$(BIN)/python -m pytest -q tests/integration tests/contract tests/e2e
+
+bench: $(STAMP)
+	sh scripts/require-redis.sh
+	$(BIN)/python benchmarks/hold_to_stop.py
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Needs pip-tools in the virtual environment (pip install pip-tools).
+lock:
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements.txt setup.cfg
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --extra demo --extra dev -o requirements-dev.txt setup.cfg requirements-build.in
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage build dist *.egg-info
