@@ -1,0 +1,328 @@
+"""Settings: the environment, read once, checked as a whole.
+
+`Settings.from_environment` raises one `ConfigurationError` that lists every fault, so that a site is set right in one
+go; commands turn it into exit 2. Field names are the variables' names in lower case. Secrets are `Secret` values and
+may come from `NAME_FILE`. No message repeats the value of a secret.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from orchestrator.errors import ConfigurationError
+from orchestrator.secret import Secret
+
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+_TOKEN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclasses.dataclass(frozen=True)
+class ApiKey:
+    """One caller of the desktop API. `is_read_only`: may look, not report."""
+
+    name: str
+    key: str = dataclasses.field(repr=False)
+    is_read_only: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the environment asks for. See the table in `docs/configuration.md` for meanings."""
+
+    redis_url: str | None = dataclasses.field(repr=False)
+    embedded_data_dir: str | None
+    worker_threads: int
+    inline_worker_threads: int
+    port: int
+    web_concurrency: int
+    public_base_url: str
+    twilio_account_sid: str
+    twilio_auth_token: Secret
+    twilio_auth_token_secondary: Secret
+    twilio_api_key: Secret
+    twilio_api_secret: Secret
+    twilio_api_base_url: str
+    asapp_api_base_url: str
+    asapp_api_id: Secret
+    asapp_api_secret: Secret
+    transcript_webhook_secret: Secret
+    transcript_webhook_secret_name: str
+    agent_api_keys: Secret
+    agent_api_origins: tuple[str, ...]
+    console_users: Secret
+    metrics_token: Secret
+    orchestrator_config: str
+    archive_url: str | None = dataclasses.field(repr=False)
+    redis_shards: int
+    asapp_max_rps: int
+    asapp_daily_limit: int | None
+    twilio_max_concurrency: int
+    call_ttl_days: int
+    transcript_ttl_days: int
+    quarantine_ttl_hours: int
+    trusted_proxies: int
+    log_format: str
+    log_level: str
+
+    @classmethod
+    def from_environment(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        needs_redis: bool = True,
+        inline_worker_threads: int = 0,
+    ) -> Settings:
+        """Read and check all of it.
+
+        `needs_redis=False` is for commands that start their own store; `inline_worker_threads` is the command's
+        default. Raises `ConfigurationError` with every fault found.
+        """
+        read = _Reader(os.environ if environ is None else environ)
+        settings = _read(read, needs_redis=needs_redis, inline_worker_threads=inline_worker_threads)
+        if read.faults:
+            raise ConfigurationError(read.faults)
+        return settings
+
+    def signing_tokens(self) -> tuple[str, ...]:
+        """The auth tokens with which Twilio may sign right now."""
+        return (*self.twilio_auth_token.values(), *self.twilio_auth_token_secondary.values())
+
+    def twilio_credentials(self) -> tuple[str, str]:
+        """User and password for Twilio's REST API: the API key when there is one, else account and token."""
+        key, secret = self.twilio_api_key.value(), self.twilio_api_secret.value()
+        return (key, secret) if key and secret else (self.twilio_account_sid, self.twilio_auth_token.value())
+
+    def asapp_credentials(self) -> tuple[str, str]:
+        return self.asapp_api_id.value(), self.asapp_api_secret.value()
+
+    def api_keys(self) -> tuple[ApiKey, ...]:
+        """The desktop API's keys valid now; a malformed entry of a file changed later is left out."""
+        return tuple(key for key in map(parse_api_key, self.agent_api_keys.values()) if key is not None)
+
+    def console_logins(self) -> dict[str, str]:
+        """Console users: name to password or werkzeug hash; an entry without both is left out."""
+        pairs = (entry.partition(":") for entry in self.console_users.values())
+        return {name: password for name, _, password in pairs if name and password}
+
+
+def parse_api_key(entry: str) -> ApiKey | None:
+    """`name:key` or `name:key:read`; None for anything else."""
+    match entry.split(":"):
+        case [name, key] if name and key:
+            return ApiKey(name, key)
+        case [name, key, "read"] if name and key:
+            return ApiKey(name, key, is_read_only=True)
+        case _:
+            return None
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a URL's host is this machine itself."""
+    if host is None:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+class _Reader:
+    """Reads variables and remembers what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.faults: list[str] = []
+
+    def text(self, name: str, default: str = "") -> str:
+        return self._environ.get(name, "").strip() or default
+
+    def required(self, name: str, check: Callable[[str], str | None]) -> str:
+        value = self.text(name)
+        if not value:
+            self.faults.append(f"{name} is not set")
+        else:
+            self.check(name, value, check)
+        return value
+
+    def check(self, name: str, value: str, check: Callable[[str], str | None]) -> str:
+        fault = check(value)
+        if fault:
+            self.faults.append(f"{name} {fault}")
+        return value
+
+    def optional(self, name: str, check: Callable[[str], str | None]) -> str | None:
+        value = self.text(name)
+        return self.check(name, value, check) if value else None
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        value = self.optional_number(name, low, high)
+        return default if value is None else value
+
+    def optional_number(self, name: str, low: int, high: int) -> int | None:
+        text = self.text(name)
+        if not text:
+            return None
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
+            self.faults.append(f"{name} must be a whole number from {low} to {high}")
+            return None
+        return int(text)
+
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        value = self.text(name, default).lower()
+        if value not in choices:
+            self.faults.append(f"{name} must be one of: {', '.join(choices)}")
+        return value
+
+    def secret(self, name: str, *, is_required: bool = False) -> Secret:
+        text, path = self.text(name), self.text(f"{name}_FILE") or None
+        if text and path:
+            self.faults.append(f"{name} and {name}_FILE are both set; only one may be")
+        try:
+            secret = Secret(name, text, None if text else path)
+        except (OSError, UnicodeDecodeError) as error:
+            self.faults.append(f"{name}_FILE cannot be read ({type(error).__name__})")
+            return Secret(name)
+        if is_required and not secret:
+            self.faults.append(f"{name} is not set" if path is None else f"{name}_FILE names an empty file")
+        return secret
+
+
+def _url_fault(*, schemes: tuple[str, ...], is_http_loopback_only: bool) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError:
+            return "is not a URL"
+        if parts.scheme not in schemes or not parts.hostname:
+            return f"must be a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+        if parts.query or parts.fragment or parts.username is not None:
+            return "must have no query, fragment, user or password"
+        if parts.scheme == "http" and is_http_loopback_only and not is_loopback(parts.hostname):
+            return "must be https (plain http is for loopback hosts only)"
+        return None
+
+    return check
+
+
+_api_url = _url_fault(schemes=("https", "http"), is_http_loopback_only=True)
+_any_web_url = _url_fault(schemes=("https", "http"), is_http_loopback_only=False)
+
+
+def _public_url(value: str) -> str | None:
+    fault = _any_web_url(value)
+    if fault is None and "_" in (urlsplit(value).hostname or ""):
+        return "has an underscore in its host name, which Twilio does not call"
+    return fault
+
+
+def _account_sid(value: str) -> str | None:
+    return None if re.fullmatch(r"AC[0-9a-zA-Z]{32}", value) else "must be AC and 32 letters or digits"
+
+
+def _redis_url(value: str) -> str | None:
+    scheme, separator, rest = value.partition("://")
+    if scheme not in REDIS_SCHEMES or not separator or not rest:
+        return f"must start with one of: {', '.join(f'{each}://' for each in REDIS_SCHEMES)}"
+    return None
+
+
+def _archive_url(value: str) -> str | None:
+    scheme, separator, rest = value.partition("://")
+    return None if separator and rest and re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) else "must be a URL"
+
+
+def _header_name(value: str) -> str | None:
+    return None if _TOKEN_NAME.match(value) else "must be 1 to 64 letters, digits, - or _"
+
+
+def _origin_fault(origin: str) -> bool:
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return True
+    return parts.scheme not in {"http", "https"} or not parts.hostname or bool(parts.path or parts.query)
+
+
+def _origins(read: _Reader) -> tuple[str, ...]:
+    origins = tuple(piece.strip() for piece in read.text("AGENT_API_ORIGINS").split(",") if piece.strip())
+    if any(_origin_fault(origin) for origin in origins):
+        read.faults.append("AGENT_API_ORIGINS must be origins such as https://desk.example.com, comma-separated")
+    return origins
+
+
+def _entries(read: _Reader, name: str, form: str, is_good: Callable[[str], bool]) -> Secret:
+    secret = read.secret(name)
+    for number, entry in enumerate(secret.values(), start=1):
+        if not is_good(entry):
+            read.faults.append(f"{name}: entry {number} must be {form}")
+    return secret
+
+
+def _is_login(entry: str) -> bool:
+    name, _, password = entry.partition(":")
+    return bool(name and password)
+
+
+def _api_key_pair(read: _Reader) -> tuple[Secret, Secret]:
+    key, secret = read.secret("TWILIO_API_KEY"), read.secret("TWILIO_API_SECRET")
+    if bool(key) != bool(secret):
+        read.faults.append("TWILIO_API_KEY and TWILIO_API_SECRET must be set together")
+    return key, secret
+
+
+def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Settings:
+    key, secret = _api_key_pair(read)
+    return Settings(
+        redis_url=read.required("REDIS_URL", _redis_url) if needs_redis else read.optional("REDIS_URL", _redis_url),
+        embedded_data_dir=read.text("EMBEDDED_DATA_DIR") or None,
+        worker_threads=read.number("WORKER_THREADS", 16, 1, 512),
+        inline_worker_threads=read.number("INLINE_WORKER_THREADS", inline_worker_threads, 0, 512),
+        port=read.number("PORT", 8000, 0, 65535),
+        web_concurrency=read.number("WEB_CONCURRENCY", 2, 1, 64),
+        public_base_url=read.required("PUBLIC_BASE_URL", _public_url).rstrip("/"),
+        twilio_account_sid=read.required("TWILIO_ACCOUNT_SID", _account_sid),
+        twilio_auth_token=read.secret("TWILIO_AUTH_TOKEN", is_required=True),
+        twilio_auth_token_secondary=read.secret("TWILIO_AUTH_TOKEN_SECONDARY"),
+        twilio_api_key=key,
+        twilio_api_secret=secret,
+        twilio_api_base_url=_base(read, "TWILIO_API_BASE_URL", "https://api.twilio.com"),
+        asapp_api_base_url=_base(read, "ASAPP_API_BASE_URL", "https://api.sandbox.asapp.com"),
+        asapp_api_id=read.secret("ASAPP_API_ID", is_required=True),
+        asapp_api_secret=read.secret("ASAPP_API_SECRET", is_required=True),
+        transcript_webhook_secret=read.secret("TRANSCRIPT_WEBHOOK_SECRET"),
+        transcript_webhook_secret_name=read.check(
+            "TRANSCRIPT_WEBHOOK_SECRET_NAME",
+            read.text("TRANSCRIPT_WEBHOOK_SECRET_NAME", "asapp-webhook-secret"),
+            _header_name,
+        ),
+        agent_api_keys=_entries(
+            read, "AGENT_API_KEYS", "name:key or name:key:read", lambda entry: parse_api_key(entry) is not None
+        ),
+        agent_api_origins=_origins(read),
+        console_users=_entries(read, "CONSOLE_USERS", "name:password", _is_login),
+        metrics_token=read.secret("METRICS_TOKEN"),
+        orchestrator_config=read.text("ORCHESTRATOR_CONFIG", "config/profiles.toml"),
+        archive_url=read.optional("ARCHIVE_URL", _archive_url),
+        redis_shards=read.number("REDIS_SHARDS", 1, 1, 1024),
+        asapp_max_rps=read.number("ASAPP_MAX_RPS", 90, 1, 10_000),
+        asapp_daily_limit=read.optional_number("ASAPP_DAILY_LIMIT", 1, 999_999_999),
+        twilio_max_concurrency=read.number("TWILIO_MAX_CONCURRENCY", 50, 1, 10_000),
+        call_ttl_days=read.number("CALL_TTL_DAYS", 7, 1, 3650),
+        transcript_ttl_days=read.number("TRANSCRIPT_TTL_DAYS", 7, 1, 3650),
+        quarantine_ttl_hours=read.number("QUARANTINE_TTL_HOURS", 24, 1, 8760),
+        trusted_proxies=read.number("TRUSTED_PROXIES", 1, 0, 10),
+        log_format=read.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console")),
+        log_level=read.choice("LOG_LEVEL", "info", _LEVELS),
+    )
+
+
+def _base(read: _Reader, name: str, default: str) -> str:
+    return read.check(name, read.text(name, default), _api_url).rstrip("/")

@@ -1,0 +1,106 @@
+"""Profiles are matched in order, filled from the default, and checked with line and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ConfigurationError
+from orchestrator.profiles import load, parse
+
+FILE = """
+[default]
+route = "conference"
+survey_url = "https://survey.example/start"
+
+[[profile]]
+to = "+1555*"
+language = "es-US"
+
+[[profile]]
+to = "+15555550101"
+language = "fr-CA"
+
+[[profile]]
+to = "calls.sip.example"
+route = "enqueue:WW00000000000000000000000000000000"
+"""
+
+
+def test_the_first_match_wins_and_keeps_the_defaults() -> None:
+    """A pattern above an exact number takes the call; keys not set come from the default."""
+    profile = parse(FILE).match("+15555550101")
+    assert (profile.language, profile.name) == ("es-US", "+1555*")
+    assert profile.survey_url == "https://survey.example/start"
+    assert profile.cut_stream_on == ("consent",)
+
+
+@pytest.mark.parametrize("called", ["sip:desk@calls.sip.example", "sip:desk@CALLS.sip.example:5061;transport=tls"])
+def test_a_sip_domain_is_matched(called: str) -> None:
+    """Port, parameters and letter case do not matter."""
+    assert parse(FILE).match(called).route.startswith("enqueue:")
+
+
+@pytest.mark.parametrize("called", ["", "+4420", "client:amy", "sip:", "sip:@", "[", "anonymous"])
+def test_whatever_is_called_the_default_serves(called: str) -> None:
+    """No called address makes matching fail."""
+    assert parse(FILE).match(called).name == "default"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("route", '"dial:12"'),
+        ("route", '"redirect:http://ivr.example"'),
+        ("no_agent_route", "1"),
+        ("transcribe", '"yes"'),
+        ("stream_from", '"later"'),
+        ("language", '"English"'),
+        ("redaction", '"none"'),
+        ("customer_id", '"number"'),
+        ("consent", '"maybe"'),
+        ("cut_stream_on", '"consent"'),
+        ("survey_url", '"ftp://x"'),
+        ("agent_identities", '["amy"]'),
+        ("outbound_caller_id", '"5550101"'),
+        ("max_pause_s", "0"),
+        ("max_pause_s", "true"),
+        ("silence_probe_s", "-1"),
+        ("detailed_tokens", "true"),
+        ("colour", '"red"'),
+    ],
+)
+def test_a_bad_value_is_named_with_line_and_key(key: str, value: str) -> None:
+    """The message leads to the very line."""
+    base = "" if key == "route" else 'route = "conference"\n'
+    text = f"[default]\n{base}{key} = {value}\n"
+    with pytest.raises(ConfigurationError) as caught:
+        parse(text, "p.toml")
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"p.toml, line {len(text.splitlines())}: {key} ")
+
+
+def test_a_missing_route_default_or_pattern_is_told() -> None:
+    """All three at once."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse("[[profile]]\nlanguage = 'en-US'\n")
+    assert "[default] is missing" in str(caught.value)
+    assert "line 1: to must be" in str(caught.value)
+
+
+def test_broken_toml_names_its_line() -> None:
+    """The parser's own position is passed on."""
+    with pytest.raises(ConfigurationError, match="line 2"):
+        parse("[default]\nroute = \n")
+
+
+def test_an_unreadable_file_is_a_fault(tmp_path: Path) -> None:
+    """A path that leads nowhere is named."""
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load(tmp_path / "none.toml")
+
+
+def test_the_shipped_file_is_good() -> None:
+    """`config/profiles.toml` loads as it is."""
+    assert load(Path(__file__).parents[2] / "config/profiles.toml").default.route

@@ -1,0 +1,145 @@
+"""Settings read the environment as a whole and tell every fault at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errors import ConfigurationError
+from orchestrator.secret import Secret
+from orchestrator.settings import Settings
+
+GOOD = {
+    "REDIS_URL": "redis://localhost:6379/0",
+    "PUBLIC_BASE_URL": "https://calls.example.com/",
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_AUTH_TOKEN": "fake-token",
+    "ASAPP_API_ID": "fake-id",
+    "ASAPP_API_SECRET": "fake-secret",
+}
+
+
+def read(**changes: str | None) -> Settings:
+    environ = {**GOOD, **{key: value for key, value in changes.items() if value is not None}}
+    for key, value in changes.items():
+        if value is None:
+            environ.pop(key)
+    return Settings.from_environment(environ)
+
+
+def faults(**changes: str | None) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationError) as caught:
+        read(**changes)
+    return caught.value.faults
+
+
+def test_defaults_are_those_of_the_contract() -> None:
+    """What is not set has the promised default."""
+    settings = read()
+    assert settings.public_base_url == "https://calls.example.com"
+    assert (settings.worker_threads, settings.inline_worker_threads) == (16, 0)
+    assert (settings.redis_shards, settings.asapp_max_rps, settings.twilio_max_concurrency) == (1, 90, 50)
+    assert (settings.call_ttl_days, settings.transcript_ttl_days, settings.quarantine_ttl_hours) == (7, 7, 24)
+    assert settings.asapp_api_base_url == "https://api.sandbox.asapp.com"
+    assert settings.transcript_webhook_secret_name == "asapp-webhook-secret"
+    assert settings.asapp_daily_limit is None
+
+
+def test_every_fault_is_told_in_one_message() -> None:
+    """An empty environment and a malformed one list all that is wrong."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environment({"WORKER_THREADS": "many", "LOG_LEVEL": "loud"})
+    message = str(caught.value)
+    for name in (*GOOD, "WORKER_THREADS", "LOG_LEVEL"):
+        assert name in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "http://x"),
+        ("PUBLIC_BASE_URL", "calls.example.com"),
+        ("PUBLIC_BASE_URL", "https://calls.example.com/?a=b"),
+        ("PUBLIC_BASE_URL", "https://user:pw@calls.example.com"),
+        ("PUBLIC_BASE_URL", "https://my_calls.example.com"),
+        ("PUBLIC_BASE_URL", "https://[broken"),
+        ("TWILIO_ACCOUNT_SID", "AC1"),
+        ("ASAPP_API_BASE_URL", "http://api.example.com"),
+        ("TWILIO_API_BASE_URL", "http://api.example.com"),
+        ("AGENT_API_KEYS", "nokey"),
+        ("AGENT_API_KEYS", "a:b:write"),
+        ("AGENT_API_ORIGINS", "desk.example.com"),
+        ("CONSOLE_USERS", "amy"),
+        ("REDIS_SHARDS", "0"),
+        ("ASAPP_DAILY_LIMIT", "-1"),
+        ("PORT", "70000"),
+        ("TWILIO_API_KEY", "alone"),
+        ("TRANSCRIPT_WEBHOOK_SECRET_NAME", "a b"),
+        ("ARCHIVE_URL", "nowhere"),
+    ],
+)
+def test_a_malformed_variable_is_named(name: str, value: str) -> None:
+    """The one fault names the variable and does not repeat the value."""
+    (fault,) = faults(**{name: value})
+    assert fault.startswith(name)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "localhost:9", "[::1]:2"])
+def test_plain_http_is_for_loopback_hosts_only(host: str) -> None:
+    """Emulators on this machine are reached without TLS."""
+    assert read(ASAPP_API_BASE_URL=f"http://{host}").asapp_api_base_url == f"http://{host}"
+
+
+def test_a_secret_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    """A rotated file is in force at once; an unreadable or empty one leaves the last values in force."""
+    path = tmp_path / "token"
+    path.write_text("first\n")
+    settings = read(TWILIO_AUTH_TOKEN=None, TWILIO_AUTH_TOKEN_FILE=str(path), TWILIO_AUTH_TOKEN_SECONDARY="next")
+    assert settings.signing_tokens() == ("first", "next")
+    path.write_text("second, third\n")
+    os.utime(path, ns=(1, 1))
+    assert settings.signing_tokens() == ("second", "third", "next")
+    path.unlink()
+    assert settings.signing_tokens() == ("second", "third", "next")
+
+
+def test_a_missing_secret_file_and_a_double_setting_are_faults(tmp_path: Path) -> None:
+    """Both mistakes are told by name."""
+    missing = str(tmp_path / "none")
+    assert any("ASAPP_API_ID_FILE" in fault for fault in faults(ASAPP_API_ID=None, ASAPP_API_ID_FILE=missing))
+    assert any("both" in fault for fault in faults(ASAPP_API_ID_FILE=missing))
+
+
+def test_nothing_secret_shows_itself() -> None:
+    """No repr of settings or secrets holds a secret value."""
+    settings = read(
+        AGENT_API_KEYS="desk:canary-1", REDIS_URL="redis://:canary-2@h/0", TRANSCRIPT_WEBHOOK_SECRET="canary-3"
+    )
+    shown = repr(settings) + repr(settings.api_keys()) + str(Secret("X", "canary-4"))
+    assert "canary" not in shown
+
+
+def test_api_keys_and_console_users_are_read() -> None:
+    """A key may be for reading only; a hashed password keeps its colons."""
+    settings = read(AGENT_API_KEYS="desk:k1, board:k2:read", CONSOLE_USERS="amy:scrypt:32768:8:1$salt$hash")
+    assert [(key.name, key.key, key.is_read_only) for key in settings.api_keys()] == [
+        ("desk", "k1", False),
+        ("board", "k2", True),
+    ]
+    assert settings.console_logins() == {"amy": "scrypt:32768:8:1$salt$hash"}
+
+
+def test_rest_credentials_prefer_the_api_key() -> None:
+    """With no key the account and its token serve."""
+    assert read().twilio_credentials() == (GOOD["TWILIO_ACCOUNT_SID"], "fake-token")
+    assert read(TWILIO_API_KEY="SK1", TWILIO_API_SECRET="s").twilio_credentials() == ("SK1", "s")
+
+
+def test_a_command_with_its_own_store_needs_no_redis_url() -> None:
+    """`serve` may start without REDIS_URL, and with its own number of worker threads."""
+    environ = {key: value for key, value in GOOD.items() if key != "REDIS_URL"}
+    settings = Settings.from_environment(environ, needs_redis=False, inline_worker_threads=4)
+    assert settings.redis_url is None
+    assert settings.inline_worker_threads == 4
