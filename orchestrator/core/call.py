@@ -105,7 +105,6 @@ class Agent(_Value, frozen=True, kw_only=True):
     identity: str | None = None
     is_reported: bool | None = None
     is_answered: bool | None = None
-    is_labelled: bool = False
     connected_since: int | None = None
     reported_at: int = 0
 
@@ -118,8 +117,8 @@ class Agent(_Value, frozen=True, kw_only=True):
 class Transcription(_Value, frozen=True, kw_only=True):
     """Transcription at ASAPP: state, for whom, on which stream, and the retry ladder of the present wish.
 
-    `session` counts media streams' worth of certainty: `stream` is the stream's name that a running or unknown
-    session belongs to. `failures` and `not_before` are the ladder (see `backoff`).
+    `stream` names the media stream that a running or unknown session belongs to. `failures` and `not_before` are
+    the ladder (see `backoff`); `has_tried_stop`: a stop was answered or timed out since off is wanted.
     """
 
     state: TranscriptionState = TranscriptionState.OFF
@@ -128,8 +127,9 @@ class Transcription(_Value, frozen=True, kw_only=True):
     stream: str | None = None
     failures: int = 0
     not_before: int = 0
+    has_tried_stop: bool = False
     is_refused: bool = False
-    """A terminal answer: not tried again until `retry` or a change of agent."""
+    """A terminal answer: not tried again until `retry`."""
 
 
 class MediaStream(_Value, frozen=True, kw_only=True):
@@ -239,6 +239,8 @@ class Call(_Value, frozen=True, kw_only=True):
     transcription: Transcription = Transcription()
     streams: tuple[MediaStream, ...] = ()
     is_cut: bool = False
+    trouble: str = ""
+    """Why transcription is not on although wanted: the latest failure; empty once it is on."""
     restarts: tuple[int, ...] = ()
     restart_failures: int = 0
     restart_not_before: int = 0

@@ -55,6 +55,7 @@ class LegEnded(_Event, frozen=True, kw_only=True, tag="leg-ended"):
 
     leg: str
     reason: str = "completed"
+    is_dialled: bool = False
 
 
 class CallRead(_Event, frozen=True, kw_only=True, tag="call-read"):

@@ -1,0 +1,129 @@
+"""What the agent desktop reports and asks, survey and dial ends. Pause reasons stand until taken away by name."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from orchestrator.core.applied.common import with_reading
+from orchestrator.core.call import Call, Pause, Survey
+from orchestrator.core.events import (
+    CallEndReported,
+    ConsentGiven,
+    ConsentWithdrawn,
+    DesktopEvent,
+    DialEnded,
+    HoldReported,
+    PauseLifted,
+    PauseRequested,
+    RetryRequested,
+    SurveyReached,
+    SurveyTransferRequested,
+    UnholdReported,
+)
+
+DESKTOP_HOLD = "hold:desktop"
+CONSENT = "consent"
+_KEPT_EVENT_IDS = 64
+
+
+def is_repeat(call: Call, event: DesktopEvent) -> bool:
+    """The same `event_id` again, or overtaken by a higher `sequence` of the same key about the same thing."""
+    if event.event_id is not None and event.event_id in call.seen_event_ids:
+        return True
+    return event.sequence is not None and event.sequence <= call.sequences.get(_attribute(event), -1)
+
+
+def remembered(call: Call, event: DesktopEvent) -> Call:
+    """The call that knows this event's id and sequence, so that a repeat changes nothing."""
+    if event.event_id is not None:
+        call = replace(call, seen_event_ids=(*call.seen_event_ids, event.event_id)[-_KEPT_EVENT_IDS:])
+    if event.sequence is not None:
+        call = replace(call, sequences={**call.sequences, _attribute(event): event.sequence})
+    return call
+
+
+def _attribute(event: DesktopEvent) -> str:
+    """What the event is about; order matters only among events about the same thing from the same key."""
+    match event:
+        case HoldReported() | UnholdReported():
+            about = "hold"
+        case PauseRequested(reason=reason) | PauseLifted(reason=reason):
+            about = f"pause:{reason}"
+        case ConsentGiven() | ConsentWithdrawn():
+            about = f"pause:{CONSENT}"
+        case _:
+            about = "other"
+    return f"{event.source}/{about}"
+
+
+def with_pause(call: Call, reason: str, at: int, source: str) -> Call:
+    if any(pause.reason == reason for pause in call.pauses):
+        return call
+    return replace(call, pauses=(*call.pauses, Pause(reason=reason, since=at, source=source)))
+
+
+def without_pause(call: Call, reason: str) -> Call:
+    return replace(call, pauses=tuple(pause for pause in call.pauses if pause.reason != reason))
+
+
+def hold_reported(call: Call, event: HoldReported) -> Call:
+    return with_pause(call, DESKTOP_HOLD, event.at, event.source)
+
+
+def unhold_reported(call: Call, _event: UnholdReported) -> Call:
+    return without_pause(call, DESKTOP_HOLD)
+
+
+def pause_requested(call: Call, event: PauseRequested) -> Call:
+    return with_pause(call, event.reason, event.at, event.source)
+
+
+def pause_lifted(call: Call, event: PauseLifted) -> Call:
+    return without_pause(call, event.reason)
+
+
+def consent_given(call: Call, _event: ConsentGiven) -> Call:
+    return without_pause(call, CONSENT)
+
+
+def consent_withdrawn(call: Call, event: ConsentWithdrawn) -> Call:
+    return with_pause(call, CONSENT, event.at, event.source)
+
+
+def call_end_reported(call: Call, event: CallEndReported) -> Call:
+    """Not believed by itself: Twilio is asked, and answers for the customer's leg."""
+    return call if call.is_ended else with_reading(call, "call", event.at, "the desktop says it has ended")
+
+
+def survey_transfer_requested(call: Call, event: SurveyTransferRequested) -> Call:
+    if call.is_ended or (call.survey is not None and call.survey.source == "api"):
+        return call
+    return replace(call, survey=Survey(source="api", since=event.at))
+
+
+def survey_reached(call: Call, event: SurveyReached | DialEnded) -> Call:
+    """Twilio runs the step in front of the survey. After our own redirect this is its echo."""
+    if call.is_ended or call.survey is not None:
+        return call
+    return replace(call, survey=Survey(source="twiml", since=event.at))
+
+
+def dial_ended(call: Call, event: DialEnded) -> Call:
+    return survey_reached(call, event) if event.goes_to_survey else call
+
+
+def retry_requested(call: Call, _event: RetryRequested) -> Call:
+    """Everything that was given up is tried again, from the first step of its ladder."""
+    survey = call.survey
+    if survey is not None and survey.redirect == "unknown":
+        survey = replace(survey, redirect="none", failures=0, not_before=0)
+    return replace(
+        call,
+        survey=survey,
+        problems=tuple(each for each in call.problems if each.id == "pause-overdue"),
+        has_given_up_streams=False,
+        restarts=(),
+        restart_failures=0,
+        restart_not_before=0,
+        transcription=replace(call.transcription, is_refused=False, failures=0, not_before=0),
+    )

@@ -1,0 +1,191 @@
+"""The customer's leg and the agents' legs: arrival, adoption, answers, ends, and what Twilio says when asked."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from orchestrator.core.applied.agents import with_agent_leg
+from orchestrator.core.applied.common import first, swapped, with_reading, with_reading_failed, without_reading
+from orchestrator.core.call import Call, MediaStream, Pause, Progress, StreamState, Transcription, TranscriptionState
+from orchestrator.core.events import CallAdopted, CallArrived, CallRead, LegAnswered, LegEnded, LegRead
+from orchestrator.core.people import matches_identity
+
+_MISSING_READS_TO_END = 2
+_SECOND_LOOK_MS = 2_000
+OTHER_LABEL = "other"
+
+
+def begin(event: CallArrived | CallAdopted) -> Call:
+    """The first sight of a call: from the voice webhook, or adopted from a trustworthy source."""
+    pauses: tuple[Pause, ...] = ()
+    if event.profile.consent == "required":
+        pauses = (Pause(reason="consent", since=event.at, source="profile"),)
+    if isinstance(event, CallAdopted):
+        return _adopted(event, pauses)
+    call = Call(
+        call_sid=event.call_sid,
+        profile=event.profile,
+        created_at=event.at,
+        updated_at=event.at,
+        direction=event.direction,
+        customer_id=event.customer_id,
+        customer_number=event.customer_number,
+        called_number=event.called_number,
+        pauses=pauses,
+    )
+    if event.has_stream_url and _offers_stream(call):
+        first_stream = MediaStream(
+            name="asapp-1", generation=1, state=StreamState.REQUESTED, origin="twiml", requested_at=event.at
+        )
+        return replace(call, streams=(first_stream,))
+    return call
+
+
+def _offers_stream(call: Call) -> bool:
+    profile = call.profile
+    is_cut = any(pause.reason in profile.cut_stream_on for pause in call.pauses)
+    return profile.transcribe and profile.stream_from == "call-start" and call.direction == "inbound" and not is_cut
+
+
+def _adopted(event: CallAdopted, pauses: tuple[Pause, ...]) -> Call:
+    """Transcription and stream unknown, own names from `asapp-1001`; nothing is done before Twilio was asked."""
+    unknown_stream = MediaStream(
+        name="asapp-1", generation=1, state=StreamState.UNKNOWN, origin="adopted", requested_at=event.at
+    )
+    call = Call(
+        call_sid=event.call_sid,
+        profile=event.profile,
+        created_at=event.at,
+        updated_at=event.at,
+        direction="adopted",
+        customer_id=event.call_sid,
+        progress=Progress.UNKNOWN,
+        pauses=pauses,
+        streams=(unknown_stream,),
+        transcription=Transcription(state=TranscriptionState.UNKNOWN, since=event.at, stream="asapp-1"),
+    )
+    return with_reading(call, "call", event.at, f"adopted from {event.via}")
+
+
+def call_arrived(call: Call, event: CallArrived) -> Call:
+    """The voice webhook for a call that is known: a repeat, or the proof that an adopted call is real."""
+    if call.progress is Progress.UNKNOWN:
+        known = replace(
+            call,
+            progress=Progress.IN_PROGRESS,
+            customer_id=event.customer_id,
+            customer_number=event.customer_number,
+            called_number=event.called_number,
+        )
+        return without_reading(known, "call")
+    if call.progress is Progress.DROPPED:
+        return replace(begin(event), version=call.version)
+    return call
+
+
+def leg_answered(call: Call, event: LegAnswered) -> Call:
+    if event.leg == call.call_sid:
+        return replace(call, progress=Progress.IN_PROGRESS) if call.progress is Progress.UNKNOWN else call
+    known = first(call.agents, lambda agent: agent.leg == event.leg)
+    if known is None and not event.is_dialled and not matches_identity(call, event.identity):
+        return call
+    if known is not None and known.is_answered is False:
+        return call  # callbacks may be overtaken: a leg that has ended is not answered again
+    return with_agent_leg(call, event.leg, identity=event.identity, is_answered=True)
+
+
+def leg_ended(call: Call, event: LegEnded) -> Call:
+    if event.leg == call.call_sid:
+        return ended(call, event.at, event.reason)
+    known = first(call.agents, lambda agent: agent.leg == event.leg)
+    if known is None and not event.is_dialled:
+        return call
+    return _out_of_all_rooms(with_agent_leg(call, event.leg, is_answered=False), event.leg, event.at)
+
+
+def _out_of_all_rooms(call: Call, leg: str, at: int) -> Call:
+    """A leg that has ended is in no conference, even if the news of its leaving was lost."""
+    for conference in call.conferences:
+        row = conference.participant(leg)
+        if row is not None and row.is_present:
+            gone = replace(row, is_present=False, is_held=False, since=at)
+            room = replace(conference, participants=swapped(conference.participants, row, gone))
+            call = replace(call, conferences=swapped(call.conferences, conference, room))
+    return call
+
+
+def call_read(call: Call, event: CallRead) -> Call:
+    match event.status:
+        case "in-progress":
+            if event.parent is not None and call.direction == "adopted":
+                return _dropped(call, event.at, "another call's leg")
+            numbers = replace(
+                without_reading(call, "call"),
+                missing_reads=0,
+                customer_number=call.customer_number or event.customer_number,
+                called_number=call.called_number or event.called_number,
+            )
+            return numbers if call.is_ended else replace(numbers, progress=Progress.IN_PROGRESS)
+        case "ended":
+            return ended(without_reading(call, "call"), event.at, event.reason or "found ended")
+        case "missing":
+            return _missing(replace(without_reading(call, "call"), missing_reads=call.missing_reads + 1), event.at)
+        case "ringing":
+            call = without_reading(call, "call")
+            return with_reading(call, "call", event.at + _SECOND_LOOK_MS) if _is_unverified(call) else call
+        case _:
+            return with_reading_failed(call, "call", event.at)
+
+
+def _is_unverified(call: Call) -> bool:
+    return call.progress is Progress.UNKNOWN
+
+
+def _missing(call: Call, at: int) -> Call:
+    """Twilio does not know the SID: believed at the second look, since reads may trail behind."""
+    if call.missing_reads < _MISSING_READS_TO_END:
+        return with_reading(call, "call", at + _SECOND_LOOK_MS, "second look")
+    if call.direction == "adopted":
+        return _dropped(call, at, "not known to Twilio")
+    return ended(call, at, "not known to Twilio")
+
+
+def _dropped(call: Call, at: int, reason: str) -> Call:
+    """Never a call of ours: nothing is done for it any more."""
+    off = replace(call.transcription, state=TranscriptionState.OFF)
+    return replace(ended(call, at, reason), progress=Progress.DROPPED, transcription=off)
+
+
+def ended(call: Call, at: int, reason: str) -> Call:
+    """The end is absorbing for what is wanted; outcomes are still awaited. Twilio ends the streams with the call."""
+    if call.is_ended:
+        return call
+    streams = tuple(
+        replace(stream, state=StreamState.STOPPED, ended_at=at, may_live=False) if stream.may_live else stream
+        for stream in call.streams
+    )
+    return replace(call, progress=Progress.ENDED, ended_at=at, end_reason=reason, streams=streams, readings=())
+
+
+def leg_read(call: Call, event: LegRead) -> Call:
+    """Who an unlabelled leg is. Not readable: asked again later; nobody until then."""
+    key = f"leg:{event.leg}"
+    if event.identity is None:
+        return with_reading_failed(call, key, event.at)
+    call = without_reading(call, key)
+    if matches_identity(call, event.identity):
+        return with_agent_leg(call, event.leg, identity=event.identity)
+    if event.is_child_of_call:
+        return with_agent_leg(call, event.leg)
+    return _named_as_other(call, event.leg)
+
+
+def _named_as_other(call: Call, leg: str) -> Call:
+    """Nobody's agent: the leg is not asked about again."""
+    for conference in call.conferences:
+        row = conference.participant(leg)
+        if row is not None:
+            named = replace(row, label=row.label or OTHER_LABEL)
+            room = replace(conference, participants=swapped(conference.participants, row, named))
+            call = replace(call, conferences=swapped(call.conferences, conference, room))
+    return call

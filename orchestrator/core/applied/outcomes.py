@@ -1,0 +1,383 @@
+"""Intents and outcomes: what we asked of the vendors, and what became of it.
+
+The intent is stored before the request; between intent and outcome the truth is unknown and counts as the worse
+case. Only a confirmed answer makes transcription `off` or `on`. An outcome is applied whatever has become of the
+lease or of the call; one of an attempt that is no longer the latest can only make the worse case known.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from orchestrator.core.actions import (
+    CompleteConference,
+    CreateStream,
+    Outcome,
+    RedirectToSurvey,
+    StartTranscription,
+    StopStream,
+    StopTranscription,
+    Verdict,
+)
+from orchestrator.core.applied.common import (
+    first,
+    swapped,
+    with_problem,
+    with_reading,
+    without_problems,
+)
+from orchestrator.core.applied.streams import (
+    generation_of,
+    stream_is_down,
+    with_segment_closed,
+)
+from orchestrator.core.backoff import (
+    BUSY_MS,
+    REASSERT_MS,
+    RESTARTS_WINDOW_MS,
+    STREAM_YOUNG_MS,
+    doubling_ms,
+    restart_wait_ms,
+    spread,
+    start_wait_ms,
+    stop_wait_ms,
+)
+from orchestrator.core.call import Call, InFlight, MediaStream, Segment, StreamState, TranscriptionState
+from orchestrator.core.desired import desired
+from orchestrator.core.events import ActionAbandoned, ActionEnded, ActionIntended
+
+_GONE = frozenset({Verdict.DONE, Verdict.NOT_FOUND, Verdict.NOT_IN_PROGRESS})
+_OFF = frozenset({Verdict.DONE, Verdict.ALREADY, Verdict.NO_STREAM})
+_PERHAPS = frozenset({Verdict.UNKNOWN, Verdict.FAILED})
+_KEPT_SEGMENTS = 200
+_KEPT_STREAMS = 12
+
+
+# --- intents -----------------------------------------------------------------------------------------------------
+
+
+def action_intended(call: Call, event: ActionIntended) -> Call:
+    action = event.action
+    call = replace(
+        call,
+        attempts=event.attempt,
+        in_flight=InFlight(action=action, attempt=event.attempt, since=event.at, worker=event.worker),
+    )
+    match action:
+        case StartTranscription(purpose="probe"):
+            return call
+        case StartTranscription():
+            return _transcription(
+                call, TranscriptionState.STARTING, event.at, agent_id=action.agent_id, stream=action.stream
+            )
+        case StopTranscription(purpose="assert"):
+            return replace(call, reassert_stop_at=None)
+        case StopTranscription():
+            return _transcription(call, TranscriptionState.STOPPING, event.at)
+        case CreateStream():
+            return _with_requested_stream(call, action, event.at)
+        case StopStream(purpose="cut"):
+            return replace(call, is_cut=True)
+        case RedirectToSurvey() if call.survey is not None:
+            return replace(call, survey=replace(call.survey, redirect="asked"))
+        case CompleteConference():
+            return replace(call, completed_conference=action.conference)
+        case _:
+            return call
+
+
+def _transcription(call: Call, state: TranscriptionState, at: int, **changes: object) -> Call:
+    since = call.transcription.since if call.transcription.state is state else at
+    return replace(call, transcription=replace(call.transcription, state=state, since=since, **changes))
+
+
+def _with_requested_stream(call: Call, action: CreateStream, at: int) -> Call:
+    stream = MediaStream(
+        name=action.name, generation=generation_of(action.name), state=StreamState.REQUESTED, requested_at=at
+    )
+    streams = (*call.streams, stream)
+    settled = [each for each in streams if not each.may_live]
+    while len(streams) > _KEPT_STREAMS and settled:
+        forgotten = settled.pop(0)
+        streams = tuple(each for each in streams if each is not forgotten)
+    return replace(call, streams=streams)
+
+
+# --- outcomes ----------------------------------------------------------------------------------------------------
+
+
+def action_ended(call: Call, event: ActionEnded) -> Call:
+    is_latest = call.in_flight is not None and call.in_flight.attempt == event.attempt
+    if is_latest:
+        call = replace(call, in_flight=None)
+    match event.action:
+        case StartTranscription() as start:
+            if not is_latest:
+                return _late_start(call, start, event)
+            return _probe_ended(call, start, event) if start.purpose == "probe" else _start_ended(call, start, event)
+        case StopTranscription() as stop:
+            return _stop_ended(call, stop, event) if is_latest else call
+        case CreateStream() as create:
+            return _create_ended(call, create, event)
+        case StopStream() as stop_stream:
+            return _stop_stream_ended(call, stop_stream, event)
+        case RedirectToSurvey():
+            return _redirect_ended(call, event) if is_latest else call
+        case CompleteConference():
+            return _complete_ended(call, event)
+        case _:
+            return call
+
+
+def action_abandoned(call: Call, event: ActionAbandoned) -> Call:
+    """Whoever asked is gone. Its request may still arrive: a wanted stop is asserted once more after that."""
+    if call.in_flight is None or call.in_flight.attempt != event.attempt:
+        return call
+    lost = ActionEnded(
+        at=event.at,
+        action=call.in_flight.action,
+        attempt=event.attempt,
+        outcome=Outcome(verdict=Verdict.UNKNOWN, detail="whoever asked is gone"),
+    )
+    call = action_ended(call, lost)
+    now = replace(call.transcription, not_before=min(call.transcription.not_before, event.at))
+    return replace(call, transcription=now, reassert_stop_at=event.at + REASSERT_MS)
+
+
+# --- start-transcription -----------------------------------------------------------------------------------------
+
+
+def _late_start(call: Call, action: StartTranscription, event: ActionEnded) -> Call:
+    """A frozen worker's start went through after others went on: transcription may be on, for its agent."""
+    running = call.transcription
+    is_as_known = running.state is TranscriptionState.ON and running.agent_id == action.agent_id
+    if event.outcome.verdict is not Verdict.DONE or is_as_known:
+        return call
+    if running.state not in {TranscriptionState.OFF, TranscriptionState.ON}:
+        return call
+    return _transcription(call, TranscriptionState.UNKNOWN, event.at, not_before=event.at)
+
+
+def _start_ended(call: Call, action: StartTranscription, event: ActionEnded) -> Call:
+    outcome, at = event.outcome, event.at
+    match outcome.verdict:
+        case Verdict.DONE:
+            return _started(call, action, event)
+        case Verdict.ALREADY:
+            return _contested(_with_stream_confirmed(call, action.stream, at), at)
+        case Verdict.NO_STREAM:
+            return _start_without_stream(call, action, at)
+        case Verdict.REFUSED_FOR_NOW:
+            return _start_put_off(call, TranscriptionState.OFF, event)
+        case Verdict.TERMINAL:
+            refused = _transcription(call, TranscriptionState.OFF, at, is_refused=True)
+            detail = f"{outcome.code} {outcome.detail}".strip()
+            return replace(with_problem(refused, "asapp-refused", at, detail, gave_up=True), trouble="asapp-refused")
+        case Verdict.BUSY:
+            waiting = _transcription(call, TranscriptionState.UNKNOWN, at, not_before=at + BUSY_MS)
+            return replace(waiting, trouble=call.trouble or "asapp-busy")
+        case _:
+            return _start_put_off(replace(call, reassert_stop_at=at + REASSERT_MS), TranscriptionState.UNKNOWN, event)
+
+
+def _probe_ended(call: Call, action: StartTranscription, event: ActionEnded) -> Call:
+    """Already on: alive. No stream there: dead. Any other answer tells nothing; the next probe asks again."""
+    match event.outcome.verdict:
+        case Verdict.DONE:
+            return _started(call, action, event)
+        case Verdict.NO_STREAM:
+            return _start_without_stream(call, action, event.at)
+        case _:
+            return replace(call, last_heard_at=event.at)
+
+
+def _started(call: Call, action: StartTranscription, event: ActionEnded) -> Call:
+    call = _with_stream_confirmed(call, action.stream, event.at)
+    call = _transcription(
+        call,
+        TranscriptionState.ON,
+        event.at,
+        agent_id=action.agent_id,
+        stream=action.stream,
+        failures=0,
+        not_before=0,
+    )
+    segment = Segment(agent_id=action.agent_id, start=event.at, stream_ids=event.outcome.stream_ids)
+    call = with_segment_closed(call, event.at)
+    call = without_problems(call, "asapp-unauthorized", "asapp-refused")
+    return replace(call, segments=(*call.segments, segment)[-_KEPT_SEGMENTS:], trouble="", last_heard_at=event.at)
+
+
+def _with_stream_confirmed(call: Call, name: str, at: int) -> Call:
+    """ASAPP hears it, so it lives, whether or not Twilio's callback came."""
+    stream = first(call.streams, lambda each: each.name == name and each.may_live)
+    if stream is None or stream.state not in {StreamState.REQUESTED, StreamState.UNKNOWN}:
+        return call
+    return replace(call, streams=swapped(call.streams, stream, replace(stream, state=StreamState.LIVE, live_at=at)))
+
+
+def _contested(call: Call, at: int) -> Call:
+    """Started already, with settings or for an agent that we do not know: stop, then start."""
+    failures = call.transcription.failures + 1
+    wait_ms = 0 if failures == 1 else spread(call.call_sid, start_wait_ms("5xx", failures))
+    return _transcription(call, TranscriptionState.UNKNOWN, at, failures=failures, not_before=at + wait_ms)
+
+
+def _start_without_stream(call: Call, action: StartTranscription, at: int) -> Call:
+    """ASAPP knows no stream: normal within 3 s of its start, later the stream is dead."""
+    call = _transcription(call, TranscriptionState.OFF, at, not_before=at + BUSY_MS)
+    call = with_segment_closed(call, at)
+    stream = first(call.streams, lambda each: each.name == action.stream and each.may_live)
+    is_young = stream is not None and stream.live_at is not None and at - stream.live_at < STREAM_YOUNG_MS
+    if stream is None or is_young:
+        return call
+    return replace(stream_is_down(call, stream, StreamState.FAILED, at, may_live=True), trouble="stream-broken")
+
+
+def _start_put_off(call: Call, state: TranscriptionState, event: ActionEnded) -> Call:
+    outcome, at = event.outcome, event.at
+    failures = call.transcription.failures + 1
+    not_before = at + spread(call.call_sid, start_wait_ms(outcome.family or "5xx", failures))
+    call = _transcription(call, state, at, failures=failures, not_before=not_before)
+    return replace(
+        _with_auth_problem(call, "asapp-unauthorized", event), trouble=f"asapp-{outcome.family or 'no-answer'}"
+    )
+
+
+def _with_auth_problem(call: Call, problem_id: str, event: ActionEnded) -> Call:
+    if event.outcome.family != "auth":
+        return call
+    return with_problem(call, problem_id, event.at, f"{event.outcome.code} {event.outcome.detail}".strip())
+
+
+# --- stop-transcription ------------------------------------------------------------------------------------------
+
+
+def _stop_ended(call: Call, action: StopTranscription, event: ActionEnded) -> Call:
+    outcome, at = event.outcome, event.at
+    if outcome.verdict in _OFF:
+        call = _transcription(call, TranscriptionState.OFF, at, failures=0, not_before=0, has_tried_stop=True)
+        call = without_problems(with_segment_closed(call, at, outcome.promised), "stop-unconfirmed")
+        return _with_stream_disproved(call, at) if outcome.verdict is Verdict.NO_STREAM else call
+    if action.purpose == "assert":
+        return replace(call, reassert_stop_at=at + REASSERT_MS)
+    is_wanted_on = desired(call).transcription
+    failures = call.transcription.failures + 1
+    if outcome.verdict is Verdict.BUSY:
+        wait_ms = BUSY_MS
+    elif is_wanted_on:
+        wait_ms = spread(call.call_sid, start_wait_ms(outcome.family or "5xx", failures))
+    else:
+        wait_ms = stop_wait_ms(failures, is_exposed=any(True for _ in call.streams_that_may_live()))
+    call = _transcription(
+        call, TranscriptionState.STOPPING, at, failures=failures, not_before=at + wait_ms, has_tried_stop=True
+    )
+    call = replace(call, trouble=f"asapp-{outcome.family or 'no-answer'}") if is_wanted_on else call
+    return _with_auth_problem(call, "asapp-unauthorized", event)
+
+
+def _with_stream_disproved(call: Call, at: int) -> Call:
+    """A stop that finds no stream at ASAPP tells that ours does not arrive there, unless it has only just begun."""
+    stream = call.current_stream
+    if stream is None or not stream.may_live or call.is_ended:
+        return call
+    is_old = stream.live_at is not None and at - stream.live_at >= STREAM_YOUNG_MS
+    if stream.state is StreamState.UNKNOWN or (stream.state is StreamState.LIVE and is_old):
+        return stream_is_down(call, stream, StreamState.FAILED, at, may_live=True)
+    return call
+
+
+# --- media streams -----------------------------------------------------------------------------------------------
+
+
+def _create_ended(call: Call, action: CreateStream, event: ActionEnded) -> Call:
+    outcome, at = event.outcome, event.at
+    stream = first(call.streams, lambda each: each.name == action.name)
+    if stream is None:
+        return call
+    match outcome.verdict:
+        case Verdict.DONE:
+            known = replace(stream, sid=stream.sid or outcome.sid)
+            since = at - RESTARTS_WINDOW_MS
+            restarts = tuple(each for each in call.restarts if each > since)
+            call = replace(call, streams=swapped(call.streams, stream, known), restarts=(*restarts, at))
+            return without_problems(call, "twilio-unauthorized")
+        case Verdict.UNKNOWN | Verdict.FAILED:
+            return _create_failed(call, stream, event, may_live=True)
+        case Verdict.NOT_IN_PROGRESS | Verdict.NOT_FOUND:
+            return with_reading(_create_failed(call, stream, event), "call", at, "Twilio says it is not in progress")
+        case Verdict.TERMINAL:
+            failed = replace(_create_failed(call, stream, event), has_given_up_streams=True)
+            detail = f"{outcome.code} {outcome.detail}".strip()
+            return with_problem(failed, "twilio-refused-stream", at, detail, gave_up=True)
+        case _:
+            return _with_auth_problem(_create_failed(call, stream, event), "twilio-unauthorized", event)
+
+
+def _create_failed(call: Call, stream: MediaStream, event: ActionEnded, *, may_live: bool = False) -> Call:
+    """Not created, or perhaps created without our being told: that one is stopped by its name before the next."""
+    if stream.state is not StreamState.REQUESTED:
+        return call  # its callback came first and knows better
+    failures = call.restart_failures + 1
+    family = event.outcome.family
+    wait_ms = doubling_ms(1_000, failures - 1, 5_000) if family == "no-url" else restart_wait_ms(failures)
+    failed = replace(stream, state=StreamState.FAILED, ended_at=event.at, may_live=may_live, error=event.outcome.code)
+    return replace(
+        call,
+        streams=swapped(call.streams, stream, failed),
+        restart_failures=failures,
+        restart_not_before=event.at + spread(call.call_sid, wait_ms),
+        trouble=f"twilio-{family or 'no-answer'}" if family != "no-url" else "no-stream-url",
+    )
+
+
+def _stop_stream_ended(call: Call, action: StopStream, event: ActionEnded) -> Call:
+    stream = first(call.streams, lambda each: each.name == action.name and each.sid == action.sid) or first(
+        call.streams, lambda each: each.name == action.name
+    )
+    if stream is None or not stream.may_live:
+        return call
+    if event.outcome.verdict not in _GONE:
+        failures = stream.failures + 1
+        again = replace(
+            stream, failures=failures, not_before=event.at + doubling_ms(1_000, max(0, failures - 3), 60_000)
+        )
+        call = replace(call, streams=swapped(call.streams, stream, again))
+        return _with_auth_problem(call, "twilio-unauthorized", event)
+    if stream.state is StreamState.FAILED:
+        gone = replace(stream, may_live=False)
+        call = replace(call, streams=swapped(call.streams, stream, gone))
+    else:
+        restarts = (call.restart_failures, call.restart_not_before)
+        call = stream_is_down(call, stream, StreamState.STOPPED, event.at)
+        call = replace(call, restart_failures=restarts[0], restart_not_before=restarts[1])
+    if event.outcome.verdict is Verdict.NOT_IN_PROGRESS and not call.is_ended:
+        return with_reading(call, "call", event.at, "Twilio says it is not in progress")
+    return call
+
+
+# --- the call itself ---------------------------------------------------------------------------------------------
+
+
+def _redirect_ended(call: Call, event: ActionEnded) -> Call:
+    survey, outcome, at = call.survey, event.outcome, event.at
+    if survey is None:
+        return call
+    if outcome.verdict is Verdict.DONE:
+        return replace(without_problems(call, "survey-transfer"), survey=replace(survey, redirect="done"))
+    if outcome.verdict in {Verdict.REFUSED_FOR_NOW, Verdict.NOT_IN_PROGRESS}:
+        failures = survey.failures + 1
+        wait_ms = doubling_ms(500, failures - 1, 5_000)
+        again = replace(survey, redirect="none", failures=failures, not_before=at + wait_ms)
+        call = _with_auth_problem(replace(call, survey=again), "twilio-unauthorized", event)
+        return with_reading(call, "call", at, "the redirect was refused")
+    # Not repeated blindly: a survey must not start twice. A person sees it and may retry.
+    call = replace(call, survey=replace(survey, redirect="unknown"))
+    detail = f"{outcome.verdict.value} {outcome.code}".strip()
+    return with_problem(call, "survey-transfer", at, detail, gave_up=True)
+
+
+def _complete_ended(call: Call, event: ActionEnded) -> Call:
+    if event.outcome.verdict in _GONE:
+        return call
+    return replace(call, completed_conference=None, alone_since=event.at)

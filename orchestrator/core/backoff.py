@@ -1,0 +1,62 @@
+"""Waiting times of the retry ladders, in milliseconds. Pure: the jitter comes from the call's SID, not from chance.
+
+The figures are those of the call model's table of time limits.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+STOP_DEADLINE_MS = 3_000
+"""From a pause being known to the media stream being cut, if off is not confirmed."""
+STOP_REQUEST_MS = 2_000
+STOP_WRITE_OFF_MS = 600_000
+SETTLE_MS = 300
+STREAM_DEADLINE_MS = 8_000
+STREAM_YOUNG_MS = 3_000
+"""Within this time of a stream's start ASAPP may not know it yet (400-203 is repeated)."""
+STOPPED_ALONE_MS = 1_000
+REASSERT_MS = 6_000
+SURVEY_STEP_MS = 2_000
+AUDIT_MS = 60_000
+ORPHAN_AUDIT_MS = 300_000
+RESTARTS_WINDOW_MS = 300_000
+RESTARTS_LIMIT = 10
+REPEAT_WEBHOOK_MS = 60_000
+BUSY_MS = 250
+
+_START_429 = (1_000, 2_000, 4_000)
+_START_5XX = (250, 500, 1_000)
+_STOP = (250, 500)
+
+
+def spread(key: str, wait_ms: int) -> int:
+    """`wait_ms` with up to a tenth added, the same for the same key: calls that fail together come back apart."""
+    return wait_ms + wait_ms * (crc32(key.encode()) % 1_000) // 10_000
+
+
+def start_wait_ms(family: str, failures: int) -> int:
+    """Before the next start, after so many failures in a row: ASAPP's own steps, then 5 s steps up to 30 s."""
+    if family == "auth":
+        return 30_000
+    steps = _START_429 if family == "429" else _START_5XX
+    if failures <= len(steps):
+        return steps[failures - 1]
+    return min(5_000 * (failures - len(steps)), 30_000)
+
+
+def stop_wait_ms(failures: int, *, is_exposed: bool) -> int:
+    """Before the next stop: at 0, 0.25, 0.75, 1.75 s and every second while audio may be heard, else 2, 4 ... 60 s."""
+    if not is_exposed:
+        return doubling_ms(2_000, failures - 1, 60_000)
+    return _STOP[failures - 1] if failures <= len(_STOP) else 1_000
+
+
+def restart_wait_ms(failures: int) -> int:
+    """Between rebuilds of the media stream: 0, 1, 2, 4 ... 30 s."""
+    return 0 if failures == 0 else doubling_ms(1_000, failures - 1, 30_000)
+
+
+def doubling_ms(first: int, times: int, most: int) -> int:
+    """`first` doubled so many times, `most` at the most."""
+    return min(first << min(times, 16), most)

@@ -1,0 +1,339 @@
+"""`reconcile(call, now) -> Plan`: the next single step toward what is desired, or when to look again.
+
+Rules are small functions in the order of their rank. Each returns an action, or the time (ms) at which it wants to
+be asked again, or None. The first action wins; without one the earliest time does. A call whose rules all return
+None is converged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from orchestrator.core.actions import (
+    Action,
+    CompleteConference,
+    CreateStream,
+    NoteTime,
+    ReadCall,
+    ReadLeg,
+    ReadParticipants,
+    RedirectToSurvey,
+    StartTranscription,
+    StopStream,
+    StopTranscription,
+)
+from orchestrator.core.applied.streams import next_stream_name
+from orchestrator.core.backoff import (
+    RESTARTS_LIMIT,
+    RESTARTS_WINDOW_MS,
+    STOP_DEADLINE_MS,
+    STOP_REQUEST_MS,
+    STOP_WRITE_OFF_MS,
+    STOPPED_ALONE_MS,
+    STREAM_DEADLINE_MS,
+    SURVEY_STEP_MS,
+)
+from orchestrator.core.call import Call, MediaStream, Progress, StreamState, TranscriptionState
+from orchestrator.core.desired import Desired, desired
+from orchestrator.core.people import is_customer_connected, pause_reason, seat
+
+_SHORTEST_REQUEST_MS = 250
+_REPEATED_REQUEST_MS = 1_000
+_NEEDS_RESET = frozenset({TranscriptionState.UNKNOWN, TranscriptionState.STOPPING, TranscriptionState.STARTING})
+_DOWN = frozenset({StreamState.FAILED, StreamState.STOPPED})
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """`action` to take now, or the time (ms since the epoch) to look again, or neither: converged."""
+
+    action: Action | None = None
+    look_again_at: int | None = None
+
+
+Step = Action | int | None
+Rule = Callable[[Call, Desired, int], Step]
+
+
+def reconcile(call: Call, now: int) -> Plan:
+    """The next step for this call. While an intent is in flight there is none: its outcome comes first."""
+    if call.in_flight is not None:
+        return Plan()
+    want = desired(call)
+    times: list[int] = []
+    for rule in RULES:
+        step = rule(call, want, now)
+        if isinstance(step, int):
+            times.append(step)
+        elif step is not None:
+            return Plan(action=step)
+    return Plan(look_again_at=min(times, default=None))
+
+
+def is_urgent(plan: Plan) -> bool:
+    """A wanted stop and what carries it out go before everything else."""
+    match plan.action:
+        case StopTranscription(purpose="wanted" | "assert") | StopStream(purpose="cut"):
+            return True
+        case _:
+            return False
+
+
+# --- privacy: what must not be heard -----------------------------------------------------------------------------
+
+
+def _verify_adopted(call: Call, _want: Desired, now: int) -> Step:
+    """An adopted call acts only after Twilio said in-progress; if Twilio cannot say, stops are sent all the same."""
+    if call.progress is not Progress.UNKNOWN:
+        return None
+    reading = next((each for each in call.readings if each.key == "call"), None)
+    if reading is None:
+        return ReadCall(why="adopted")
+    return reading.not_before if reading.not_before > now else ReadCall(why=reading.why)
+
+
+def _cut_stream(call: Call, want: Desired, now: int) -> Step:
+    """Off is wanted and not confirmed in time: the media stream goes down, so that nothing more can be heard."""
+    if call.off_wanted_at is None or want.transcription or call.progress is Progress.UNKNOWN:
+        return None
+    exposed = list(call.streams_that_may_live())
+    if not exposed:
+        return None
+    due = call.off_wanted_at + STOP_DEADLINE_MS
+    if due > now:
+        return due
+    stream = min(exposed, key=lambda each: each.not_before)
+    if stream.not_before > now:
+        return stream.not_before
+    timeout_ms = 3_000 if stream.failures == 0 else _REPEATED_REQUEST_MS
+    return StopStream(name=stream.name, sid=stream.sid, purpose="cut", timeout_ms=timeout_ms)
+
+
+def _stop_transcription(call: Call, want: Desired, now: int) -> Step:
+    """Off is wanted and not confirmed: stop, again and again; long after the end of the call it counts as off."""
+    if want.transcription or call.transcription.state is TranscriptionState.OFF:
+        return None
+    if call.ended_at is not None and now >= call.ended_at + STOP_WRITE_OFF_MS:
+        return NoteTime(what="stop-written-off")
+    if call.progress is Progress.UNKNOWN and not _has_unanswered_reading(call):
+        return None
+    if call.transcription.not_before > now:
+        return call.transcription.not_before
+    return StopTranscription(timeout_ms=_stop_timeout_ms(call, now)) if _stop_timeout_ms(call, now) else None
+
+
+def _has_unanswered_reading(call: Call) -> bool:
+    return any(reading.key == "call" and reading.failures > 0 for reading in call.readings)
+
+
+def _stop_timeout_ms(call: Call, now: int) -> int:
+    """A stop must not outlast the moment of the cut; 0: too little time is left, the cut comes next."""
+    is_exposed = any(True for _ in call.streams_that_may_live())
+    if call.off_wanted_at is None or not is_exposed:
+        return STOP_REQUEST_MS
+    left = call.off_wanted_at + STOP_DEADLINE_MS - now
+    if left <= 0:
+        return _REPEATED_REQUEST_MS
+    return 0 if left < _SHORTEST_REQUEST_MS else min(left, STOP_REQUEST_MS)
+
+
+def _note_unconfirmed(call: Call, want: Desired, now: int) -> Step:
+    """People are told when audio may still be heard after the cut was due."""
+    if call.exposure_since is None or want.transcription:
+        return None
+    due = call.exposure_since + 2 * STOP_DEADLINE_MS
+    is_told = any(problem.id == "stop-unconfirmed" for problem in call.problems)
+    if is_told:
+        return None
+    return due if due > now else NoteTime(what="stop-unconfirmed")
+
+
+def _assert_stop(call: Call, want: Desired, now: int) -> Step:
+    """A frozen worker's start may arrive late: the stop is sent once more after that could have happened."""
+    if call.reassert_stop_at is None or want.transcription or call.transcription.state is not TranscriptionState.OFF:
+        return None
+    return call.reassert_stop_at if call.reassert_stop_at > now else StopTranscription(purpose="assert")
+
+
+def _stop_unwanted_streams(call: Call, want: Desired, now: int) -> Step:
+    """Every stream but the newest wanted one goes down, after transcription was told to stop."""
+    if call.is_ended or call.progress is Progress.UNKNOWN:
+        return None
+    is_stop_first = (
+        not want.stream
+        and call.transcription.state is not TranscriptionState.OFF
+        and not call.transcription.has_tried_stop
+    )
+    if is_stop_first:
+        return None  # that rule's own time applies
+    keep = call.current_stream if want.stream else None
+    if keep is not None and keep.state in _DOWN:
+        keep = None
+    extra = [stream for stream in call.streams_that_may_live() if stream is not keep]
+    if not extra:
+        return None
+    stream = min(extra, key=lambda each: each.not_before)
+    return stream.not_before if stream.not_before > now else StopStream(name=stream.name, sid=stream.sid)
+
+
+# --- survey and end ----------------------------------------------------------------------------------------------
+
+
+def _redirect_to_survey(call: Call, want: Desired, now: int) -> Step:
+    """After the stop and the stream's end, each bounded; then regardless of the vendors: the caller does not wait.
+
+    Ranked first because it waits for the others by its own times and, once due, must not be starved by their retries.
+    """
+    survey, url = call.survey, call.profile.survey_url
+    if not want.survey_redirect or survey is None or url is None:
+        return None
+    streams = tuple(stream.name for stream in call.streams_that_may_live())
+    is_off = call.transcription.state is TranscriptionState.OFF
+    wait_until = survey.since
+    if not is_off:
+        wait_until += SURVEY_STEP_MS
+    if streams:
+        wait_until += SURVEY_STEP_MS
+    wait_until = max(wait_until if streams or not is_off else 0, survey.not_before)
+    return wait_until if wait_until > now else RedirectToSurvey(survey_url=url, streams=streams)
+
+
+def _complete_conference(call: Call, _want: Desired, now: int) -> Step:
+    """No customer sits alone for ever in a conference that we created."""
+    room = seat(call, call.call_sid)
+    if call.alone_since is None or room is None or call.completed_conference == room[0].sid:
+        return None
+    due = call.alone_since + call.profile.agent_return_s * 1_000
+    return due if due > now else CompleteConference(conference=room[0].sid)
+
+
+# --- transcription when it is wanted -----------------------------------------------------------------------------
+
+
+def _reset_transcription(call: Call, want: Desired, now: int) -> Step:
+    """Wanted on, and what ASAPP does is not known: stop first, by the start's ladder."""
+    if not want.transcription or call.transcription.state not in _NEEDS_RESET:
+        return None
+    due = max(call.transcription.not_before, call.settle_until)
+    return due if due > now else StopTranscription(purpose="reset")
+
+
+def _change_agent(call: Call, want: Desired, now: int) -> Step:
+    running = call.transcription
+    if not want.transcription or running.state is not TranscriptionState.ON or running.agent_id == want.agent_id:
+        return None
+    return call.settle_until if call.settle_until > now else StopTranscription(purpose="reset")
+
+
+def _start_transcription(call: Call, want: Desired, now: int) -> Step:
+    """On its stream once that lives; an overdue one is tried by the start itself, which confirms or fails it."""
+    running, stream = call.transcription, call.current_stream
+    if want.agent_id is None or running.state is not TranscriptionState.OFF or running.is_refused or stream is None:
+        return None
+    due = max(running.not_before, call.settle_until)
+    if stream.state is StreamState.REQUESTED:
+        due = max(due, stream.requested_at + STREAM_DEADLINE_MS)
+    elif stream.state in _DOWN:
+        return None
+    if due > now:
+        return due
+    purpose = "start" if stream.state is StreamState.LIVE else "confirm"
+    return StartTranscription(agent_id=want.agent_id, stream=stream.name, purpose=purpose)
+
+
+def _rebuild_stream(call: Call, want: Desired, now: int) -> Step:
+    """No stream is up that should be. Never while a stop is unconfirmed, nor during a pause."""
+    is_busy = call.transcription.state is not TranscriptionState.OFF
+    if not want.stream or call.has_given_up_streams or is_busy or call.progress is not Progress.IN_PROGRESS:
+        return None
+    if pause_reason(call) is not None or not (want.transcription or is_customer_connected(call)):
+        return None
+    stream = call.current_stream
+    if stream is not None and stream.state not in _DOWN:
+        return None
+    if _restarts_in_window(call, now) >= RESTARTS_LIMIT:
+        return NoteTime(what="restarts-exhausted", subject=f"{RESTARTS_LIMIT} within 5 minutes")
+    due = max(call.restart_not_before, call.settle_until, _alone_until(stream))
+    return due if due > now else CreateStream(name=next_stream_name(call))
+
+
+def _alone_until(stream: MediaStream | None) -> int:
+    """A stop that nobody asked for may be the first sign of a hang-up."""
+    if stream is None or stream.state is not StreamState.STOPPED or stream.ended_at is None:
+        return 0
+    return stream.ended_at + STOPPED_ALONE_MS
+
+
+def _restarts_in_window(call: Call, now: int) -> int:
+    return sum(1 for each in call.restarts if each > now - RESTARTS_WINDOW_MS)
+
+
+# --- looking after -----------------------------------------------------------------------------------------------
+
+
+def _probe_silence(call: Call, want: Desired, now: int) -> Step:
+    """Nobody is that quiet: a start sent again answers whether the stream still arrives."""
+    running = call.transcription
+    if want.agent_id is None or running.state is not TranscriptionState.ON or call.profile.silence_probe_s == 0:
+        return None
+    due = max(call.last_heard_at, running.since) + call.profile.silence_probe_s * 1_000
+    if due > now:
+        return due
+    return StartTranscription(agent_id=running.agent_id or want.agent_id, stream=running.stream or "", purpose="probe")
+
+
+def _read(call: Call, _want: Desired, now: int) -> Step:
+    """Reads of Twilio that something made due, the earliest first."""
+    reading = min(call.readings, key=lambda each: each.not_before, default=None)
+    if reading is None:
+        return None
+    if reading.not_before > now:
+        return reading.not_before
+    kind, _, sid = reading.key.partition(":")
+    match kind:
+        case "leg":
+            return ReadLeg(leg=sid)
+        case "conference":
+            return ReadParticipants(conference=sid, why=reading.why)
+        case _:
+            return ReadCall(why=reading.why)
+
+
+def _audit(call: Call, _want: Desired, now: int) -> Step:
+    """Nothing is believed for ever: the conference, or else the leg, is read from Twilio at times."""
+    if call.audit_at is None:
+        return None
+    if call.audit_at > now:
+        return call.audit_at
+    room = seat(call, call.call_sid)
+    return ReadCall(why="audit") if room is None else ReadParticipants(conference=room[0].sid, why="audit")
+
+
+def _note_overdue_pause(call: Call, _want: Desired, now: int) -> Step:
+    """A forgotten pause is told to people; it does not end by itself."""
+    stretch = call.paused[-1] if call.paused and call.paused[-1].end is None else None
+    if stretch is None or call.is_ended or any(problem.id == "pause-overdue" for problem in call.problems):
+        return None
+    due = stretch.start + call.profile.max_pause_s * 1_000
+    return due if due > now else NoteTime(what="pause-overdue", subject=stretch.reason)
+
+
+RULES: tuple[Rule, ...] = (
+    _verify_adopted,
+    _redirect_to_survey,
+    _cut_stream,
+    _stop_transcription,
+    _note_unconfirmed,
+    _assert_stop,
+    _stop_unwanted_streams,
+    _reset_transcription,
+    _change_agent,
+    _start_transcription,
+    _rebuild_stream,
+    _complete_conference,
+    _read,
+    _note_overdue_pause,
+    _probe_silence,
+    _audit,
+)

@@ -1,0 +1,122 @@
+"""The books that follow every event: when wishes changed, how long audio was exposed, gaps and pauses.
+
+Wishes themselves are derived (`desired`); only the times at which they changed have to be remembered, since nothing
+else tells them. `settle` is given the call before and after an event and brings these times up to date.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from orchestrator.core.applied.common import without_problems
+from orchestrator.core.applied.desktop import DESKTOP_HOLD, without_pause
+from orchestrator.core.backoff import AUDIT_MS, ORPHAN_AUDIT_MS, SETTLE_MS, spread
+from orchestrator.core.call import Call, Gap, PausedStretch, TranscriptionState
+from orchestrator.core.desired import desired
+from orchestrator.core.people import connected_agents, is_agent_connected, is_customer_connected, pause_reason, seat
+
+_KEPT = 200
+
+
+def settle(before: Call | None, after: Call, at: int) -> Call:
+    """`after` with its books brought up to `at`. Idempotent: settling twice changes nothing."""
+    call = _with_agents_clocked(after, at)
+    call = _without_orphaned_hold(before, call)
+    call = _with_wishes(call, at)
+    call = _with_exposure(call, at)
+    call = _with_gap(call, at)
+    call = _with_paused(call, at)
+    call = _with_loneliness(before, call, at)
+    return _with_audit(call, at)
+
+
+def _with_agents_clocked(call: Call, at: int) -> Call:
+    """`connected_since` is kept while an agent is connected; the longest connected one is the current agent."""
+    agents = tuple(
+        replace(agent, connected_since=(agent.connected_since or at) if is_agent_connected(call, agent) else None)
+        for agent in call.agents
+    )
+    return call if agents == call.agents else replace(call, agents=agents)
+
+
+def _without_orphaned_hold(before: Call | None, call: Call) -> Call:
+    """The desktop's hold ends with its last agent."""
+    had_agents = before is not None and bool(connected_agents(before))
+    return without_pause(call, DESKTOP_HOLD) if had_agents and not connected_agents(call) else call
+
+
+def _with_wishes(call: Call, at: int) -> Call:
+    is_wanted = desired(call).transcription
+    if is_wanted:
+        call = replace(call, is_cut=False)
+    if is_wanted and not call.was_wanted:
+        # A resume settles, so that toggling does not reach the vendors; the first start does not wait.
+        settle_until = at + SETTLE_MS if call.wanted_since is not None else 0
+        call = replace(call, was_wanted=True, wanted_since=at, settle_until=settle_until, off_wanted_at=None)
+    elif not is_wanted and call.was_wanted:
+        call = replace(call, was_wanted=False)
+    is_off = call.transcription.state is TranscriptionState.OFF
+    if is_wanted or is_off:
+        return replace(call, off_wanted_at=None)
+    if call.off_wanted_at is None:
+        fresh = replace(call.transcription, failures=0, not_before=at, has_tried_stop=False)
+        return replace(call, off_wanted_at=at, transcription=fresh)
+    return call
+
+
+def _with_exposure(call: Call, at: int) -> Call:
+    """Audio may be transcribed although it must not be: from the wish until off is confirmed or no stream lives."""
+    is_exposed = call.off_wanted_at is not None and any(True for _ in call.streams_that_may_live())
+    if is_exposed:
+        return call if call.exposure_since is not None else replace(call, exposure_since=call.off_wanted_at)
+    if call.exposure_since is None:
+        return call
+    return replace(call, exposure_since=None, unwanted_ms=call.unwanted_ms + max(0, at - call.exposure_since))
+
+
+def _with_gap(call: Call, at: int) -> Call:
+    """A gap lasts while transcription is wanted on and is not; its reason is the first trouble behind it."""
+    is_gap = call.was_wanted and call.transcription.state is not TranscriptionState.ON
+    gap = call.gaps[-1] if call.gaps and call.gaps[-1].end is None else None
+    if is_gap and gap is None:
+        return replace(call, gaps=(*call.gaps, Gap(start=at, reason=call.trouble or "starting"))[-_KEPT:])
+    if is_gap and gap is not None and gap.reason == "starting" and call.trouble:
+        return replace(call, gaps=(*call.gaps[:-1], replace(gap, reason=call.trouble)))
+    if not is_gap and gap is not None:
+        return replace(call, gaps=(*call.gaps[:-1], replace(gap, end=at)), trouble="")
+    return call
+
+
+def _with_paused(call: Call, at: int) -> Call:
+    """Stretches of pause within the conversation, for transcripts; outside it nothing is told as a pause."""
+    reason = pause_reason(call) if connected_agents(call) and is_customer_connected(call) else None
+    stretch = call.paused[-1] if call.paused and call.paused[-1].end is None else None
+    if stretch is not None and stretch.reason != reason:
+        call = replace(call, paused=(*call.paused[:-1], replace(stretch, end=at)))
+        stretch = None
+    if stretch is None and reason is not None:
+        call = replace(call, paused=(*call.paused, PausedStretch(start=at, reason=reason))[-_KEPT:])
+    return call if call.pauses or pause_reason(call) else without_problems(call, "pause-overdue")
+
+
+def _with_loneliness(before: Call | None, call: Call, at: int) -> Call:
+    """Since when the customer sits alone in a conference of ours after the last agent left."""
+    is_alone = (
+        call.profile.route == "conference"
+        and not call.is_ended
+        and seat(call, call.call_sid) is not None
+        and not connected_agents(call)
+    )
+    if not is_alone:
+        return replace(call, alone_since=None)
+    has_just_left = before is not None and bool(connected_agents(before))
+    return replace(call, alone_since=at) if has_just_left and call.alone_since is None else call
+
+
+def _with_audit(call: Call, at: int) -> Call:
+    """When Twilio is asked next what is really so: every minute of conversation, rarely otherwise."""
+    if call.is_ended:
+        return replace(call, audit_at=None)
+    wait_ms = AUDIT_MS if connected_agents(call) else ORPHAN_AUDIT_MS
+    latest = at + spread(call.call_sid, wait_ms)
+    return replace(call, audit_at=latest) if call.audit_at is None or call.audit_at > latest else call

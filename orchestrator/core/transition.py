@@ -1,0 +1,144 @@
+"""`transition(call, event) -> call`: what an event makes known, applied. Total: it never raises and never refuses.
+
+A late, repeated or impossible event returns a call that is right all the same. Time comes from the event.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from orchestrator.core import events as e
+from orchestrator.core.applied import agents, conferences, desktop, legs, outcomes, streams
+from orchestrator.core.applied.common import with_problem, with_reading
+from orchestrator.core.call import Call, TranscriptionState
+from orchestrator.core.settle import settle
+
+
+def begin(event: e.CallArrived | e.CallAdopted) -> Call:
+    """The call that this first event makes."""
+    return settle(None, legs.begin(event), event.at)
+
+
+def transition(call: Call, event: e.Event) -> Call:
+    """The call after this event; the very same object when nothing changed."""
+    if isinstance(event, e.DesktopEvent):
+        if desktop.is_repeat(call, event):
+            return call
+        changed = settle(call, _applied(desktop.remembered(call, event), event), event.at)
+    else:
+        changed = settle(call, _applied(call, event), event.at)
+    return call if changed == call else replace(changed, updated_at=max(call.updated_at, event.at))
+
+
+def _applied(call: Call, event: e.Event) -> Call:  # noqa: C901, PLR0912 - one line per event is the clearest table
+    match event:
+        case e.CallArrived():
+            return legs.call_arrived(call, event)
+        case e.CallAdopted():
+            return call
+        case e.LegAnswered():
+            return legs.leg_answered(call, event)
+        case e.LegEnded():
+            return legs.leg_ended(call, event)
+        case e.CallRead():
+            return _audited(legs.call_read(call, event), event.at)
+        case e.LegRead():
+            return legs.leg_read(call, event)
+        case e.StreamStarted():
+            return streams.stream_started(call, event)
+        case e.StreamStopped():
+            return streams.stream_stopped(call, event)
+        case e.StreamFailed():
+            return streams.stream_failed(call, event)
+        case (
+            e.ParticipantJoined()
+            | e.ParticipantLeft()
+            | e.ParticipantHeld()
+            | e.ParticipantUnheld()
+            | e.ParticipantModified()
+        ):
+            return conferences.participant_news(call, event)
+        case e.ConferenceStarted():
+            return conferences.conference_started(call, event)
+        case e.ConferenceEnded():
+            return conferences.conference_ended(call, event)
+        case e.ParticipantsRead():
+            return _audited(conferences.participants_read(call, event), event.at)
+        case e.ReservationAccepted():
+            return agents.reservation_accepted(call, event)
+        case e.ReservationEnded():
+            return agents.reservation_ended(call, event)
+        case e.DialEnded():
+            return desktop.dial_ended(call, event)
+        case e.SurveyReached():
+            return desktop.survey_reached(call, event)
+        case e.AgentConnected():
+            return agents.agent_connected(call, event)
+        case e.AgentDisconnected():
+            return agents.agent_disconnected(call, event)
+        case e.HoldReported():
+            return desktop.hold_reported(call, event)
+        case e.UnholdReported():
+            return desktop.unhold_reported(call, event)
+        case e.PauseRequested():
+            return desktop.pause_requested(call, event)
+        case e.PauseLifted():
+            return desktop.pause_lifted(call, event)
+        case e.ConsentGiven():
+            return desktop.consent_given(call, event)
+        case e.ConsentWithdrawn():
+            return desktop.consent_withdrawn(call, event)
+        case e.CallEndReported():
+            return desktop.call_end_reported(call, event)
+        case e.SurveyTransferRequested():
+            return desktop.survey_transfer_requested(call, event)
+        case e.RetryRequested():
+            return desktop.retry_requested(call, event)
+        case e.ActionIntended():
+            return outcomes.action_intended(call, event)
+        case e.ActionEnded():
+            return outcomes.action_ended(call, event)
+        case e.ActionAbandoned():
+            return outcomes.action_abandoned(call, event)
+        case e.TimePassed():
+            return _time_passed(call, event)
+        case e.UtterancesHeard():
+            return replace(call, last_heard_at=max(call.last_heard_at, event.until))
+        case e.AuditRequested():
+            return _audit_requested(call, event)
+        case _:
+            assert_never(event)
+
+
+def _audited(call: Call, at: int) -> Call:
+    """An answer from Twilio puts the next regular look off."""
+    due = call.audit_at is not None and call.audit_at <= at
+    return replace(call, audit_at=None) if due else call
+
+
+def _audit_requested(call: Call, event: e.AuditRequested) -> Call:
+    if call.is_ended:
+        return call
+    call = with_reading(call, "call", event.at, event.why)
+    for conference in call.conferences:
+        if not conference.is_ended:
+            call = with_reading(call, f"conference:{conference.sid}", event.at, event.why)
+    return replace(call, audit_at=None)
+
+
+def _time_passed(call: Call, event: e.TimePassed) -> Call:
+    match event.what:
+        case "pause-overdue":
+            return with_problem(call, "pause-overdue", event.at, event.subject)
+        case "stop-unconfirmed":
+            return with_problem(call, "stop-unconfirmed", event.at, event.subject)
+        case "restarts-exhausted":
+            given_up = replace(call, has_given_up_streams=True)
+            return with_problem(given_up, "stream-restarts-exhausted", event.at, event.subject, gave_up=True)
+        case "stop-written-off":
+            off = replace(call.transcription, state=TranscriptionState.OFF, since=event.at)
+            return replace(call, transcription=off, in_flight=None)
+        case _:
+            return call
