@@ -1,0 +1,197 @@
+"""What is counted, derived from changes of calls, and how it reads as Prometheus text.
+
+`measure` is pure: the counters that one event moved. The store adds them to its own in the same commit, so any
+process answers for all. A counter's field is its sample's name as Prometheus writes it (labels included); fields that
+start with `_` are not shown. What does not belong to one call's change (webhooks' times, transcript messages) is
+collected in a `Tally` per process and handed over from time to time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from orchestrator.core import actions, events
+from orchestrator.core.call import Call, TranscriptionState
+
+Counts = dict[str, float]
+Change = tuple[Call | None, Call, events.Event]
+
+_FINE = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_COARSE = (0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+_AT_ASAPP = (actions.StartTranscription, actions.StopTranscription)
+_MS = 1000
+
+HELP = {
+    "orchestrator_webhook_seconds": ("histogram", "Time to answer a request, by endpoint and status."),
+    "orchestrator_event_to_action_seconds": ("histogram", "From the wish to the first request to a vendor."),
+    "orchestrator_pause_to_off_seconds": ("histogram", "From wanted off to transcription confirmed off."),
+    "orchestrator_stream_recovery_seconds": ("histogram", "How long transcription was wanted on and was not."),
+    "orchestrator_unwanted_transcription_seconds_total": ("counter", "Audio that may have been heard in a pause."),
+    "orchestrator_calls": ("gauge", "Calls that have not ended, by state."),
+    "orchestrator_provider_requests_total": ("counter", "Requests to vendors, by outcome."),
+    "orchestrator_transcript_messages_total": ("counter", "Transcript messages received, by outcome."),
+    "orchestrator_coverage_ratio": ("gauge", "Share of the wanted time that was transcribed, over ended calls."),
+}
+
+
+def sample(name: str, **labels: str) -> str:
+    """A sample's name with its labels, e.g. `x_total{outcome="done"}`."""
+    if not labels:
+        return name
+    text = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(labels.items()))
+    return f"{name}{{{text}}}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def observed(name: str, seconds: float, buckets: Iterable[float] = _COARSE, **labels: str) -> Counts:
+    """One observation of a histogram."""
+    counts = {sample(f"{name}_bucket", le=f"{edge:g}", **labels): 1.0 for edge in buckets if seconds <= edge}
+    counts[sample(f"{name}_bucket", le="+Inf", **labels)] = 1.0
+    counts[sample(f"{name}_sum", **labels)] = max(0.0, seconds)
+    counts[sample(f"{name}_count", **labels)] = 1.0
+    return counts
+
+
+def measure(before: Call | None, after: Call, event: events.Event) -> Counts:
+    """What one event on a call moved."""
+    counts: Counts = defaultdict(float)
+    for part in (_pause_to_off, _recovery, _unwanted, _requests, _waits, _coverage):
+        for name, value in part((before, after, event)).items():
+            counts[name] += value
+    return dict(counts)
+
+
+def _pause_to_off(change: Change) -> Counts:
+    before, after, event = change
+    if before is None or before.off_wanted_at is None or after.off_wanted_at is not None:
+        return {}
+    if after.transcription.state is not TranscriptionState.OFF:
+        return {}
+    return observed("orchestrator_pause_to_off_seconds", (event.at - before.off_wanted_at) / _MS)
+
+
+def _recovery(change: Change) -> Counts:
+    """A gap with a failure behind it that closed in this change; plain starts are no recoveries."""
+    before, after, _ = change
+    if before is None or not before.gaps or before.gaps[-1].end is not None:
+        return {}
+    started = before.gaps[-1].start
+    closed = next((gap for gap in after.gaps if gap.start == started and gap.end is not None), None)
+    if closed is None or closed.end is None or closed.reason == "starting":
+        return {}
+    return observed("orchestrator_stream_recovery_seconds", (closed.end - closed.start) / _MS)
+
+
+def _unwanted(change: Change) -> Counts:
+    before, after, _ = change
+    grown = after.unwanted_ms - (before.unwanted_ms if before else 0)
+    return {"orchestrator_unwanted_transcription_seconds_total": grown / _MS} if grown > 0 else {}
+
+
+def _requests(change: Change) -> Counts:
+    _, _, event = change
+    if not isinstance(event, events.ActionEnded) or isinstance(event.action, actions.NoteTime):
+        return {}
+    name = sample(
+        "orchestrator_provider_requests_total",
+        provider="asapp" if isinstance(event.action, _AT_ASAPP) else "twilio",
+        operation=actions.name_of(event.action),
+        outcome=str(event.outcome.verdict),
+    )
+    return {name: 1.0}
+
+
+def _waits(change: Change) -> Counts:
+    """From the change that called for an action to its first attempt; repeats have their own ladder."""
+    before, _, event = change
+    if before is None or not isinstance(event, events.ActionIntended):
+        return {}
+    match event.action:
+        case actions.NoteTime():
+            return {}
+        case actions.StopTranscription():
+            since = before.off_wanted_at if before.transcription.failures == 0 else None
+        case actions.StartTranscription(purpose="start"):
+            since = before.wanted_since if before.transcription.failures == 0 else None
+        case actions.StartTranscription():
+            since = None
+        case _:
+            since = before.updated_at
+    if not since:
+        return {}
+    seconds = (event.at - since) / _MS
+    return observed("orchestrator_event_to_action_seconds", seconds, _FINE, action=actions.name_of(event.action))
+
+
+def _coverage(change: Change) -> Counts:
+    """At the end of a call: how long it was transcribed, and how long transcription was wanted and missing."""
+    before, after, event = change
+    if before is None or before.is_ended or not after.is_ended:
+        return {}
+    heard = sum((part.end or event.at) - part.start for part in after.segments)
+    missing = sum((gap.end or event.at) - gap.start for gap in after.gaps if gap.reason != "starting")
+    return {"_coverage_heard_ms": float(max(0, heard)), "_coverage_missing_ms": float(max(0, missing))}
+
+
+class Tally:
+    """Counts of this process, until somebody takes them away. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counts = {}
+
+    def add(self, counts: Mapping[str, float]) -> None:
+        with self._lock:
+            for name, value in counts.items():
+                self._counts[name] = self._counts.get(name, 0.0) + value
+
+    def take(self) -> Counts:
+        """All counts so far; they are the caller's now (who adds them again if they cannot be handed over)."""
+        with self._lock:
+            counts, self._counts = self._counts, {}
+        return counts
+
+    def webhook(self, endpoint: str, status: int, seconds: float) -> None:
+        self.add(observed("orchestrator_webhook_seconds", seconds, _FINE, endpoint=endpoint, status=str(status)))
+
+    def transcript_message(self, outcome: str) -> None:
+        self.add({sample("orchestrator_transcript_messages_total", outcome=outcome): 1.0})
+
+
+def exposition(counters: Mapping[str, float], calls_by_state: Mapping[str, int]) -> str:
+    """Everything as Prometheus text."""
+    shown = {name: value for name, value in counters.items() if not name.startswith("_")}
+    for state, number in calls_by_state.items():
+        shown[sample("orchestrator_calls", state=state)] = number
+    heard, missing = counters.get("_coverage_heard_ms", 0.0), counters.get("_coverage_missing_ms", 0.0)
+    if heard + missing > 0:
+        shown["orchestrator_coverage_ratio"] = heard / (heard + missing)
+    families: dict[str, list[str]] = {name: [] for name in HELP}
+    for name in sorted(shown, key=_order):
+        families.setdefault(_family(name), []).append(f"{name} {shown[name]:g}")
+    lines: list[str] = []
+    for family, samples in families.items():
+        kind, text = HELP.get(family, ("untyped", "Counted elsewhere."))
+        lines += [f"# HELP {family} {text}", f"# TYPE {family} {kind}", *samples]
+    return "\n".join(lines) + "\n"
+
+
+def _family(name: str) -> str:
+    base = name.partition("{")[0]
+    for ending in ("_bucket", "_sum", "_count"):
+        if base.endswith(ending) and base.removesuffix(ending) in HELP:
+            return base.removesuffix(ending)
+    return base
+
+
+def _order(name: str) -> tuple[str, float, str]:
+    """Buckets in the order of their edges, as scrapers expect them."""
+    base, _, labels = name.partition("{")
+    edge = labels.partition('le="')[2].partition('"')[0]
+    others = labels.replace(f'le="{edge}"', "")
+    return f"{base}{{{others}", float(edge) if edge else 0.0, name

@@ -1,0 +1,92 @@
+"""Counters follow from changes of calls, and read as Prometheus text."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+from prometheus_client.parser import text_string_to_metric_families
+
+from orchestrator.core import actions, events
+from orchestrator.core.call import Call, Gap, Progress, Segment, Transcription, TranscriptionState
+from orchestrator.core.profile import Profile
+from orchestrator.metrics import Tally, exposition, measure, observed, sample
+
+CALL = Call(call_sid="CA" + "0" * 32, profile=Profile(route="conference"), created_at=1000, updated_at=1000)
+TICK = events.TimePassed(at=3000, what="x")
+
+
+def in_state(state: TranscriptionState, **changes: object) -> Call:
+    return replace(CALL, transcription=Transcription(state=state), **changes)
+
+
+def test_pause_to_off_counts_confirmed_offs_only() -> None:
+    """From the wish to the confirmed off; a wish that turned back on is not counted."""
+    before = in_state(TranscriptionState.STOPPING, off_wanted_at=1500)
+    counts = measure(before, in_state(TranscriptionState.OFF), TICK)
+    assert counts["orchestrator_pause_to_off_seconds_sum"] == 1.5
+    assert counts['orchestrator_pause_to_off_seconds_bucket{le="2"}'] == 1
+    assert 'orchestrator_pause_to_off_seconds_bucket{le="1"}' not in counts
+    assert measure(before, in_state(TranscriptionState.UNKNOWN), TICK) == {}
+
+
+def test_a_closed_gap_with_a_failure_is_a_recovery_and_a_start_is_not() -> None:
+    """The first start of a talk is no recovery."""
+    for reason, expected in (("stream-error", 1.0), ("starting", None)):
+        before = replace(CALL, gaps=(Gap(start=1000, reason=reason),))
+        after = replace(CALL, gaps=(Gap(start=1000, reason=reason, end=3000),))
+        assert measure(before, after, TICK).get("orchestrator_stream_recovery_seconds_count") == expected
+
+
+def test_unwanted_time_grows_by_the_difference() -> None:
+    """What was counted before is not counted again."""
+    counts = measure(replace(CALL, unwanted_ms=500), replace(CALL, unwanted_ms=2000), TICK)
+    assert counts == {"orchestrator_unwanted_transcription_seconds_total": 1.5}
+
+
+def test_requests_are_counted_by_provider_operation_and_outcome() -> None:
+    """Each ended attempt is one request."""
+    ended = events.ActionEnded(
+        at=2000,
+        action=actions.StopTranscription(),
+        attempt=1,
+        outcome=actions.Outcome(verdict=actions.Verdict.ALREADY),
+    )
+    name = 'orchestrator_provider_requests_total{operation="stop-transcription",outcome="already",provider="asapp"}'
+    assert measure(CALL, CALL, ended) == {name: 1.0}
+
+
+def test_the_wait_for_an_action_runs_from_its_cause() -> None:
+    """A stop's wait starts when off was wanted; a repeated stop is not counted."""
+    intended = events.ActionIntended(at=1600, action=actions.StopTranscription(), attempt=1)
+    before = in_state(TranscriptionState.ON, off_wanted_at=1500)
+    assert measure(before, before, intended)[
+        'orchestrator_event_to_action_seconds_sum{action="stop-transcription"}'
+    ] == pytest.approx(0.1)
+    tried = replace(before, transcription=replace(before.transcription, failures=1))
+    assert measure(tried, tried, intended) == {}
+
+
+def test_coverage_is_counted_once_at_the_end() -> None:
+    """Three of four wanted seconds were heard."""
+    parts = (Segment(agent_id="amy", start=0, end=3000),)
+    gaps = (Gap(start=3000, end=4000, reason="stream-error"), Gap(start=0, end=10, reason="starting"))
+    ended = replace(CALL, progress=Progress.ENDED, segments=parts, gaps=gaps)
+    counts = measure(CALL, ended, TICK)
+    assert measure(ended, ended, TICK) == {}
+    assert "orchestrator_coverage_ratio 0.75" in exposition(counts, {})
+
+
+def test_the_text_is_what_prometheus_reads() -> None:
+    """Every family has type and help; labels survive quotes and line breaks."""
+    tally = Tally()
+    tally.webhook("voice", 200, 0.02)
+    tally.transcript_message('od"d\n')
+    counts = tally.take() | observed("orchestrator_pause_to_off_seconds", 400)
+    assert tally.take() == {}
+    text = exposition(counts, {"waiting": 2})
+    found = {family.name: family for family in text_string_to_metric_families(text)}
+    assert found["orchestrator_webhook_seconds"].type == "histogram"
+    assert found["orchestrator_calls"].samples[0].labels == {"state": "waiting"}
+    (message,) = found["orchestrator_transcript_messages"].samples
+    assert message.labels == {"outcome": 'od"d\n'}
+    assert sample("x") == "x"
