@@ -92,6 +92,10 @@ class NoteTime(_Action, frozen=True, kw_only=True, tag="note-time"):
     subject: str = ""
 
 
+class HandOverTranscript(_Action, frozen=True, kw_only=True, tag="hand-over-transcript"):
+    """Make the after-call work due; no vendor is asked. Recorded by `TimePassed("handed-over")`."""
+
+
 VendorAction = (
     StartTranscription
     | StopTranscription
@@ -103,7 +107,7 @@ VendorAction = (
     | ReadLeg
     | ReadParticipants
 )
-Action = VendorAction | NoteTime
+Action = VendorAction | NoteTime | HandOverTranscript
 
 
 def name_of(action: Action) -> str:

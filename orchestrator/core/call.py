@@ -229,6 +229,8 @@ class Call(_Value, frozen=True, kw_only=True):
     ended_at: int | None = None
     end_reason: str = ""
     updated_at: int = 0
+    is_handed_over: bool = False
+    """The after-call work has been made due."""
 
     conferences: tuple[Conference, ...] = ()
     agents: tuple[Agent, ...] = ()

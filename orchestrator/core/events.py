@@ -270,7 +270,8 @@ class ActionAbandoned(_Event, frozen=True, kw_only=True, tag="action-abandoned")
 
 
 class TimePassed(_Event, frozen=True, kw_only=True, tag="time-passed"):
-    """A deadline passed: `pause-overdue`, `stream-overdue`, `restarts-exhausted` or `stop-written-off`."""
+    """A deadline passed: `pause-overdue`, `stop-unconfirmed`, `restarts-exhausted`,
+    `stop-written-off` or `handed-over`."""
 
     what: str
     subject: str = ""

@@ -15,6 +15,7 @@ from orchestrator.core.actions import (
     Action,
     CompleteConference,
     CreateStream,
+    HandOverTranscript,
     NoteTime,
     ReadCall,
     ReadLeg,
@@ -283,6 +284,11 @@ def _probe_silence(call: Call, want: Desired, now: int) -> Step:
     return StartTranscription(agent_id=running.agent_id or want.agent_id, stream=running.stream or "", purpose="probe")
 
 
+def _hand_over(call: Call, _want: Desired, _now: int) -> Step:
+    """The end of a call makes its after-call work due, once."""
+    return HandOverTranscript() if call.progress is Progress.ENDED and not call.is_handed_over else None
+
+
 def _read(call: Call, _want: Desired, now: int) -> Step:
     """Reads of Twilio that something made due, the earliest first."""
     reading = min(call.readings, key=lambda each: each.not_before, default=None)
@@ -332,6 +338,7 @@ RULES: tuple[Rule, ...] = (
     _start_transcription,
     _rebuild_stream,
     _complete_conference,
+    _hand_over,
     _read,
     _note_overdue_pause,
     _probe_silence,

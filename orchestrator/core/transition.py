@@ -137,6 +137,8 @@ def _time_passed(call: Call, event: e.TimePassed) -> Call:
         case "restarts-exhausted":
             given_up = replace(call, has_given_up_streams=True)
             return with_problem(given_up, "stream-restarts-exhausted", event.at, event.subject, gave_up=True)
+        case "handed-over":
+            return replace(call, is_handed_over=True)
         case "stop-written-off":
             off = replace(call.transcription, state=TranscriptionState.OFF, since=event.at)
             return replace(call, transcription=off, in_flight=None)
