@@ -270,8 +270,10 @@ class ActionAbandoned(_Event, frozen=True, kw_only=True, tag="action-abandoned")
 
 
 class TimePassed(_Event, frozen=True, kw_only=True, tag="time-passed"):
-    """A deadline passed: `pause-overdue`, `stop-unconfirmed`, `restarts-exhausted`,
-    `stop-written-off` or `handed-over`."""
+    """A deadline passed, or something of our own was done.
+
+    `what`: `pause-overdue`, `stop-unconfirmed`, `restarts-exhausted`, `stop-written-off` or `handed-over`.
+    """
 
     what: str
     subject: str = ""

@@ -72,8 +72,10 @@ def reconcile(call: Call, now: int) -> Plan:
     return Plan(look_again_at=min(times, default=None))
 
 
-def is_urgent(plan: Plan) -> bool:
-    """A wanted stop and what carries it out go before everything else."""
+def is_urgent(call: Call, plan: Plan) -> bool:
+    """A wanted stop, its repeats and what carries it out go before everything else."""
+    if call.exposure_since is not None:
+        return True
     match plan.action:
         case StopTranscription(purpose="wanted" | "assert") | StopStream(purpose="cut"):
             return True
