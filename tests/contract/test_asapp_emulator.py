@@ -320,6 +320,53 @@ def test_a_failing_webhook_is_not_tried_again(asapp: Emulated) -> None:
     run(story())
 
 
+def test_the_oldest_message_is_dropped_when_too_many_wait(asapp: Emulated) -> None:
+    """A call's line holds as many messages as the switch says; what is pushed out is recorded as dropped."""
+
+    async def story() -> None:
+        await asapp.control("switches", {"webhook-queue": 2, "transcript-latency-max-ms": 20_000})
+        await asapp.control("switches", {"transcript-latency-min-ms": 20_000})
+        async with receiver() as taker, twilio(asapp) as peer:
+            await asapp.control("webhook", {"url": taker.url})
+            await asapp.start()
+            for number, word in enumerate(["one", "two", "three", "four"]):
+                await peer.speak("inbound", frames(Kind.CUSTOMER_SPEECH, word, number))
+            await until(lambda: is_received(asapp, GUID, Kind.CUSTOMER_SPEECH, 4 * 340))
+            await asapp.stop()
+            await until(lambda: arrived(taker, 2))
+            said = [body["autotranscribeResponse"]["utterance"][0]["text"] for _, _, body in taker.taken]
+            assert said == ["three", "four"]
+            await until(lambda: has_statuses(asapp, ["dropped", "dropped", 200, 200]))
+
+    run(story())
+
+
+async def has_statuses(asapp: Emulated, expected: list[int | str]) -> bool:
+    return [each["status"] for each in await asapp.control("webhooks")] == expected
+
+
+def test_messages_of_a_call_may_be_doubled_or_lost(asapp: Emulated) -> None:
+    """The operation ``webhook`` takes ``duplicate`` and ``drop``."""
+
+    async def story() -> None:
+        rules = [
+            {"operation": "webhook", "match": {"guid": GUID}, "times": 1, "duplicate": 1},
+            {"operation": "webhook", "times": 1, "drop": True},
+        ]
+        async with receiver() as taker, twilio(asapp) as peer:
+            await asapp.control("webhook", {"url": taker.url})
+            await asapp.control("faults", rules)
+            await asapp.start()
+            for number in (1, 2):
+                await peer.speak("inbound", frames(Kind.CUSTOMER_SPEECH, "hello", number))
+            await until(lambda: is_received(asapp, GUID, Kind.CUSTOMER_SPEECH, 2 * 340))
+            await asapp.stop()
+            await until(lambda: has_statuses(asapp, [200, "dropped"]))
+            assert len(taker.taken) == 2
+
+    run(story())
+
+
 def test_start_without_a_stream_is_refused(asapp: Emulated) -> None:
     """Without a media stream start and stop are 400-203."""
 
