@@ -5,7 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from orchestrator.core.call import Call, StreamState, TranscriptionState
-from orchestrator.core.people import connected_agents, current_agent, is_customer_connected, pause_reason
+from orchestrator.core.people import (
+    connected_agents,
+    current_agent,
+    has_stream_cutting_pause,
+    is_customer_connected,
+    pause_reason,
+)
 
 SETTLED_REDIRECTS = frozenset({"done", "unknown"})
 
@@ -44,7 +50,7 @@ def wants_redirect(call: Call) -> bool:
 
 
 def _is_stream_cut(call: Call) -> bool:
-    return call.is_cut or any(pause.reason in call.profile.cut_stream_on for pause in call.pauses)
+    return call.is_cut or has_stream_cutting_pause(call)
 
 
 def _has_stream_begun(call: Call) -> bool:

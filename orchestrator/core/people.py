@@ -83,6 +83,14 @@ def pause_reason(call: Call) -> str | None:
     return None
 
 
+def has_stream_cutting_pause(call: Call) -> bool:
+    """A reason stands for which not even audio may leave; consent not yet given is always one."""
+    return any(
+        pause.reason in call.profile.cut_stream_on or (pause.reason == "consent" and pause.source == "profile")
+        for pause in call.pauses
+    )
+
+
 def matches_identity(call: Call, identity: str | None) -> bool:
     """Whether this client or SIP identity is an agent's device by the profile's patterns."""
     return identity is not None and any(fnmatchcase(identity, each) for each in call.profile.agent_identities)

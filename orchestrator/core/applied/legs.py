@@ -8,7 +8,7 @@ from orchestrator.core.applied.agents import with_agent_leg
 from orchestrator.core.applied.common import first, swapped, with_reading, with_reading_failed, without_reading
 from orchestrator.core.call import Call, MediaStream, Pause, Progress, StreamState, Transcription, TranscriptionState
 from orchestrator.core.events import CallAdopted, CallArrived, CallRead, LegAnswered, LegEnded, LegRead
-from orchestrator.core.people import matches_identity
+from orchestrator.core.people import has_stream_cutting_pause, matches_identity
 
 _MISSING_READS_TO_END = 2
 _SECOND_LOOK_MS = 2_000
@@ -43,8 +43,8 @@ def begin(event: CallArrived | CallAdopted) -> Call:
 
 def _offers_stream(call: Call) -> bool:
     profile = call.profile
-    is_cut = any(pause.reason in profile.cut_stream_on for pause in call.pauses)
-    return profile.transcribe and profile.stream_from == "call-start" and call.direction == "inbound" and not is_cut
+    begins_at_once = profile.transcribe and profile.stream_from == "call-start" and call.direction == "inbound"
+    return begins_at_once and not has_stream_cutting_pause(call)
 
 
 def _adopted(event: CallAdopted, pauses: tuple[Pause, ...]) -> Call:
