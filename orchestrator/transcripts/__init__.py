@@ -1,0 +1,1 @@
+"""Transcripts of calls: real-time messages, the messages of the finished call, one merged transcript, the archive."""

@@ -1,0 +1,1 @@
+"""The worker: claims due calls, reconciles, carries out actions, records outcomes; and the upkeep beside that."""

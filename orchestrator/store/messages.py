@@ -1,0 +1,40 @@
+"""The messages of finished calls as the vendor returned them, kept beside the call, and how often it was asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from orchestrator.store.connect import Redis
+    from orchestrator.store.keys import Keys
+
+T = TypeVar("T")
+
+
+class MessageStore(Generic[T]):
+    """Thread-safe. `kind` is the struct of one message; `ttl_s` how long messages are kept after they were fetched."""
+
+    def __init__(self, redis: Redis, keys: Keys, kind: type[T], *, ttl_s: int) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]  # a run-time type
+        self._ttl_s = ttl_s
+
+    def of(self, call_sid: str) -> list[T] | None:
+        """The messages as last kept; None when they have not been fetched."""
+        text = self._redis.execute_command("HGET", self._keys.messages(call_sid), "messages")
+        return None if text is None else list(self._decoder.decode(text))
+
+    def keep(self, call_sid: str, messages: list[T]) -> None:
+        name = self._keys.messages(call_sid)
+        self._redis.execute_command("HSET", name, "messages", msgspec.json.encode(messages))
+        self._redis.execute_command("EXPIRE", name, self._ttl_s)
+
+    def looked(self, call_sid: str) -> int:
+        """Notes one more look and returns how many there have been."""
+        name = self._keys.messages(call_sid)
+        looks = int(self._redis.execute_command("HINCRBY", name, "looks", 1))
+        self._redis.execute_command("EXPIRE", name, self._ttl_s)
+        return looks

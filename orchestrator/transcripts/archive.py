@@ -1,0 +1,102 @@
+"""The archive: one document per call through fsspec, `{ARCHIVE_URL}/YYYY/MM/DD/{call_sid}.json` (UTC date of start).
+
+Written whole or not at all (to a name beside it, then moved), and never replaced by a less complete one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import fsspec
+import msgspec
+
+from orchestrator.core.call import Call
+from orchestrator.errors import OrchestratorError
+from orchestrator.transcripts.view import rfc3339
+
+SCHEMA = 1
+
+
+class Archive:
+    """`url`: any fsspec URL, such as `file:///var/lib/calls`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+
+    def path_of(self, call: Call) -> str:
+        day = datetime.fromtimestamp(call.created_at / 1000, UTC).strftime("%Y/%m/%d")
+        return f"{self._url}/{day}/{call.call_sid}.json"
+
+    def read(self, call: Call) -> dict[str, Any] | None:
+        """The document as it is, or None. Raises `archive-unavailable`."""
+        try:
+            files, path = fsspec.core.url_to_fs(self.path_of(call))
+            if not files.exists(path):
+                return None
+            document: dict[str, Any] = msgspec.json.decode(files.cat_file(path))
+        except (OSError, ValueError) as error:
+            raise OrchestratorError("archive-unavailable", "The archive cannot be read.") from error
+        return document
+
+    def write(self, call: Call, document: dict[str, Any]) -> bool:
+        """Whether it was written; False when a more complete one is there. Raises `archive-unavailable`."""
+        there = self.read(call)
+        if there is not None and _rank(there) > _rank(document):
+            return False
+        try:
+            files, path = fsspec.core.url_to_fs(self.path_of(call))
+            files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            beside = f"{path}.part"
+            files.pipe_file(beside, msgspec.json.encode(document))
+            files.mv(beside, path)
+        except (OSError, ValueError) as error:
+            raise OrchestratorError("archive-unavailable", "The archive cannot be written.") from error
+        return True
+
+
+def _rank(document: dict[str, Any]) -> tuple[bool, int]:
+    return document.get("complete") is True, len(document.get("utterances", ()))
+
+
+def archive_document(call: Call, transcript: dict[str, Any], timeline: list[dict[str, Any]]) -> dict[str, Any]:
+    """The contract's document: the transcript, and beside it call, segments, coverage, timeline and schema."""
+    return {
+        "schema": SCHEMA,
+        **transcript,
+        "call": {
+            "direction": call.direction,
+            "customer_id": call.customer_id,
+            "profile": call.profile.name,
+            "started_at": rfc3339(call.created_at),
+            "ended_at": rfc3339(call.ended_at),
+            "end_reason": call.end_reason,
+        },
+        "segments": [
+            {
+                "agent_id": each.agent_id,
+                "start": rfc3339(each.start),
+                "end": rfc3339(each.end),
+                "stream_ids": each.stream_ids,
+                "promised": each.promised,
+            }
+            for each in call.segments
+        ],
+        "coverage": coverage(call),
+        "timeline": timeline,
+    }
+
+
+def coverage(call: Call) -> dict[str, Any]:
+    """Seconds of talk, of it transcribed and missing, and of audio that was exposed in a pause."""
+    end = call.ended_at or call.updated_at
+    transcribed = sum((each.end or end) - each.start for each in call.segments)
+    missing = sum((each.end or end) - each.start for each in call.gaps)
+    talk = transcribed + missing
+    return {
+        "talk_s": talk / 1000,
+        "transcribed_s": transcribed / 1000,
+        "missing_s": missing / 1000,
+        "unwanted_s": call.unwanted_ms / 1000,
+        "ratio": round(transcribed / talk, 4) if talk else None,
+    }

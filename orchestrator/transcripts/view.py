@@ -1,0 +1,108 @@
+"""A call's transcript for people and programs: as JSON (the contract's shape), as text, as WebVTT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from orchestrator.core.call import Call
+from orchestrator.errors import OrchestratorError
+from orchestrator.transcripts.merge import merged
+from orchestrator.transcripts.utterance import Received, Utterance
+
+if TYPE_CHECKING:
+    from orchestrator.asapp.wire import StoredMessage
+    from orchestrator.services import Services
+
+
+def rfc3339(at: int | None) -> str | None:
+    """Milliseconds since the epoch as RFC 3339 in UTC, with milliseconds; None stays None."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def received_of(services: Services, call_sid: str) -> list[Received]:
+    """The real-time messages of a call, in the order of their receipt."""
+    records = msgspec.convert(services.utterances.all(call_sid), list[Received])
+    return sorted(records, key=lambda each: each.at)
+
+
+def transcript_of(services: Services, call_sid: str) -> dict[str, Any]:
+    """The transcript as the contract has it. Raises `no-such-call`."""
+    call = services.store.load(call_sid)
+    if call is None:
+        raise OrchestratorError("no-such-call", "No call of this SID is known.", call_sid=call_sid)
+    return document(call, received_of(services, call_sid), services.after_call_messages.of(call_sid))
+
+
+def document(call: Call, received: Iterable[Received], stored: Iterable[StoredMessage] | None) -> dict[str, Any]:
+    """`stored`: the messages of the finished call; None while they have not been fetched."""
+    received = list(received)
+    utterances = merged(call, received, stored or ())
+    return {
+        "call_sid": call.call_sid,
+        "complete": completeness(call, len(utterances), has_stored=stored is not None),
+        "utterances": [_utterance(each) for each in utterances],
+        "gaps": [{"start": rfc3339(gap.start), "end": rfc3339(gap.end), "reason": gap.reason} for gap in call.gaps],
+        "pauses": [
+            {"start": rfc3339(pause.start), "end": rfc3339(pause.end), "reason": pause.reason} for pause in call.paused
+        ],
+    }
+
+
+def completeness(call: Call, count: int, *, has_stored: bool) -> bool | None:
+    """Whether every utterance that ASAPP's stop summaries promised is here; None while that cannot be known."""
+    if not call.is_ended:
+        return None
+    promised = sum(sum(segment.promised.values()) for segment in call.segments)
+    if count < promised:
+        return False
+    is_all_told = all(segment.promised for segment in call.segments)
+    return True if is_all_told or has_stored else None
+
+
+def _utterance(utterance: Utterance) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(utterance)
+    return {**fields, "start": rfc3339(utterance.start), "end": rfc3339(utterance.end)}
+
+
+def as_text(transcript: dict[str, Any]) -> str:
+    """One line an utterance, pauses and gaps in brackets, in order of time."""
+    lines: list[tuple[str, str]] = []
+    for each in transcript["utterances"]:
+        who = each["role"] if each["agent_id"] is None or each["role"] == "customer" else f"agent {each['agent_id']}"
+        lines.append((each["start"], f"{_clock(each['start'])}  {who}: {each['text']}"))
+    for kind, label in (("pauses", "paused"), ("gaps", "not transcribed")):
+        for each in transcript[kind]:
+            until = _clock(each["end"]) if each["end"] else "now"
+            lines.append((each["start"], f"{_clock(each['start'])}  [{label} until {until}: {each['reason']}]"))
+    return "".join(f"{line}\n" for _, line in sorted(lines))
+
+
+def _clock(moment: str) -> str:
+    return moment[11:19]
+
+
+def as_vtt(transcript: dict[str, Any]) -> str:
+    """WebVTT; the first utterance begins at zero."""
+    utterances = transcript["utterances"]
+    cues = ["WEBVTT\n"]
+    base = _instant(utterances[0]["start"]) if utterances else 0.0
+    for each in utterances:
+        span = f"{_cue_time(_instant(each['start']) - base)} --> {_cue_time(_instant(each['end']) - base)}"
+        text = each["text"].replace("&", "&amp;").replace("<", "&lt;").replace("-->", "--&gt;")
+        cues.append(f"{span}\n<v {each['role'].capitalize()}>{' '.join(text.split())}\n")
+    return "\n".join(cues)
+
+
+def _instant(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def _cue_time(seconds: float) -> str:
+    whole, milliseconds = divmod(max(0, round(seconds * 1000)), 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}.{milliseconds:03d}"

@@ -1,0 +1,135 @@
+"""Carries out one action: the vendor's request, one attempt, and its answer as an event.
+
+`Executor.run` never raises for anything a vendor does. It owes the caller: an event to apply. It asks of the caller:
+the intent is stored before, the event applied after. The only place that pairs actions with clients.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from orchestrator.core import actions as a
+from orchestrator.core import events as e
+from orchestrator.core.actions import Outcome, Verdict
+from orchestrator.twilio import twiml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.core.call import Call
+    from orchestrator.services import Services
+
+_URL_WAIT_S = 1.5
+_NO_URL = Outcome(verdict=Verdict.REFUSED_FOR_NOW, family="no-url", detail="no stream URL at hand")
+_ASAPP_ACTIONS = (a.StartTranscription, a.StopTranscription)
+_PLACE_WAIT_MS = 50
+
+
+class Executor:
+    """Thread-safe; one per process."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def wait_ms(self, action: a.VendorAction) -> int:
+        """How long the vendors' budgets ask this action to wait; 0: go now. Stops have a share of their own."""
+        if not isinstance(action, _ASAPP_ACTIONS):
+            return 0
+        is_stop = isinstance(action, a.StopTranscription) and action.purpose != "reset"
+        waiting = self._services.asapp_budget.take(is_stop=is_stop)
+        # A wanted stop is never held back: beyond its reserved share it goes all the same.
+        return 0 if is_stop else waiting
+
+    def run(self, call: Call, action: a.VendorAction, attempt: int) -> e.Event:
+        """The event that tells what became of it."""
+        if isinstance(action, _ASAPP_ACTIONS):
+            return self._ended(action, attempt, self._ask_asapp(call, action))
+        with self._twilio_place() as has_place:
+            if not has_place:
+                busy = Outcome(verdict=Verdict.REFUSED_FOR_NOW, family="429", detail="all places at Twilio are taken")
+                return self._unread(action) or self._ended(action, attempt, busy)
+            return self._ask_twilio(call, action, attempt)
+
+    def _ended(self, action: a.VendorAction, attempt: int, outcome: Outcome) -> e.ActionEnded:
+        return e.ActionEnded(at=self._services.clock.now_ms(), action=action, attempt=attempt, outcome=outcome)
+
+    def _ask_asapp(self, call: Call, action: a.StartTranscription | a.StopTranscription) -> Outcome:
+        asapp = self._services.asapp
+        if isinstance(action, a.StopTranscription):
+            return asapp.stop(call.call_sid, timeout_ms=action.timeout_ms)
+        return asapp.start(
+            call.call_sid,
+            customer_id=call.customer_id or call.call_sid,
+            agent_id=action.agent_id,
+            profile=call.profile,
+            timeout_ms=action.timeout_ms,
+        )
+
+    def _ask_twilio(self, call: Call, action: a.VendorAction, attempt: int) -> e.Event:
+        twilio, sid = self._services.twilio, call.call_sid
+        match action:
+            case a.CreateStream():
+                return self._ended(action, attempt, self._create_stream(call, action))
+            case a.StopStream():
+                name = action.sid or action.name
+                return self._ended(action, attempt, twilio.stop_stream(sid, name, timeout_ms=action.timeout_ms))
+            case a.RedirectToSurvey():
+                document = twiml.survey_redirect(action.streams, action.survey_url)
+                outcome = twilio.redirect_call(sid, document, timeout_ms=action.timeout_ms)
+                return self._ended(action, attempt, outcome)
+            case a.CompleteConference():
+                outcome = twilio.complete_conference(action.conference, timeout_ms=action.timeout_ms)
+                return self._ended(action, attempt, outcome)
+            case a.ReadCall():
+                read = twilio.read_call(sid, at=self._services.clock.now_ms(), timeout_ms=action.timeout_ms)
+            case a.ReadLeg():
+                read = twilio.read_leg(
+                    action.leg, call_sid=sid, at=self._services.clock.now_ms(), timeout_ms=action.timeout_ms
+                )
+            case a.ReadParticipants():
+                read = twilio.read_participants(
+                    action.conference, at=self._services.clock.now_ms(), timeout_ms=action.timeout_ms
+                )
+        return (self._unread(action) or self._ended(action, attempt, read)) if isinstance(read, Outcome) else read
+
+    def _unread(self, action: a.VendorAction) -> e.Event | None:
+        """The event that says that a read told nothing."""
+        now = self._services.clock.now_ms()
+        match action:
+            case a.ReadCall():
+                return e.CallRead(at=now, status="unreadable")
+            case a.ReadLeg():
+                return e.LegRead(at=now, leg=action.leg)
+            case a.ReadParticipants():
+                return e.ParticipantsRead(at=now, conference=action.conference, asked_at=now, is_readable=False)
+            case _:
+                return None
+
+    def _create_stream(self, call: Call, action: a.CreateStream) -> Outcome:
+        url = self._services.stream_urls.get(_URL_WAIT_S)
+        if url is None:
+            return _NO_URL
+        return self._services.twilio.create_stream(
+            call.call_sid,
+            name=action.name,
+            url=url,
+            status_callback=self._services.callback_urls.stream_status(call.call_sid),
+            timeout_ms=action.timeout_ms,
+        )
+
+    @contextmanager
+    def _twilio_place(self) -> Iterator[bool]:
+        """One of the account's concurrent requests; a short wait for one, then without."""
+        places = self._services.twilio_places
+        deadline = time.monotonic() + 1.0
+        place = places.enter()
+        while place is None and time.monotonic() < deadline:
+            time.sleep(_PLACE_WAIT_MS / 1000)
+            place = places.enter()
+        try:
+            yield place is not None
+        finally:
+            if place is not None:
+                places.leave(place)

@@ -1,0 +1,257 @@
+"""Claim a due call, reconcile, execute, record; again until there is nothing to do for it.
+
+A worker process has general threads and some that serve only wanted stops, so that a herd of starts cannot keep a
+stop waiting. One more thread renews the leases of all claims; if it dies the process exits, since unrenewed leases
+would let two workers into one call. SIGTERM drains: actions under way are finished and recorded, nothing new begins.
+
+The retry policy is here and nowhere else: an adapter makes one attempt, the core says when the next one is due.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, assert_never
+
+import structlog
+
+from orchestrator.core import actions as a
+from orchestrator.core import events as e
+from orchestrator.core.reconcile import is_urgent, reconcile
+from orchestrator.errors import OrchestratorError
+from orchestrator.worker.execute import Executor
+from orchestrator.worker.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from orchestrator.core.call import Call
+    from orchestrator.services import Services
+    from orchestrator.store.queue import Claim
+
+log = structlog.get_logger(__name__)
+
+LEASE_MS = 4_000
+RENEW_S = 1.3
+DRAIN_S = 20.0
+_IDLE_WAIT_S = 1.0
+_STEPS_PER_CLAIM = 25
+_RECORD_FOR_S = 10.0
+_POISON_MOST_S = 60
+_STORE_PAUSE_S = 0.2
+_READS = (a.ReadCall, a.ReadLeg, a.ReadParticipants)
+
+
+def worker_name() -> str:
+    """This process, for leases, heartbeats and timelines."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+@dataclass
+class Held:
+    """A claim being worked on; `is_lost` once its lease could not be renewed."""
+
+    claim: Claim
+    is_lost: bool = False
+
+
+@dataclass
+class Worker:
+    """The worker threads of one process. `start` returns at once; `stop` drains and returns when all have ended."""
+
+    services: Services
+    threads: int
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.name = worker_name()
+        self.executor = Executor(self.services)
+        self.upkeep = Upkeep(self.services, self.name, self.stopping)
+        self._held: dict[str, Held] = {}
+        self._held_lock = threading.Lock()
+        self._failures: dict[str, int] = {}
+        self._running: list[threading.Thread] = []
+        self._all_done = threading.Event()
+
+    def start(self) -> None:
+        reserved = max(1, self.threads // 4)
+        roles = [False] * max(1, self.threads - reserved) + [True] * reserved
+        self._running = [
+            threading.Thread(
+                target=self._serve, args=(index, only), name=f"worker-{index}{'-stops' * only}", daemon=True
+            )
+            for index, only in enumerate(roles)
+        ]
+        self._running += self.upkeep.threads()
+        for thread in (*self._running, threading.Thread(target=self._renew_leases, name="leases", daemon=True)):
+            thread.start()
+        log.info("worker-started", worker=self.name, threads=self.threads, reserved_for_stops=reserved)
+
+    def stop(self, within_s: float = DRAIN_S) -> None:
+        """Nothing new begins; what is under way is finished and recorded, for `within_s` seconds at most."""
+        self.stopping.set()
+        deadline = time.monotonic() + within_s
+        for thread in self._running:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._all_done.set()
+        log.info("worker-stopped", worker=self.name)
+
+    # --- threads -------------------------------------------------------------------------------------------------
+
+    def _serve(self, index: int, only_stops: bool) -> None:
+        shards = range(self.services.settings.redis_shards)
+        mine = [shard for shard in shards if shard % self.threads == index] or [index % len(shards)]
+        turn = 0
+        while not self.stopping.is_set():
+            shard = mine[turn % len(mine)]
+            turn += 1
+            try:
+                claim = self.services.queue.claim(self.name, shard=shard, lease_ms=LEASE_MS, urgent_only=only_stops)
+                if claim is None:
+                    self.services.queue.wait(shard, _IDLE_WAIT_S / len(mine), urgent_only=only_stops)
+                    continue
+            except OrchestratorError as error:
+                log.warning("store-unavailable", worker=self.name, error=error.error_id)
+                self.stopping.wait(_STORE_PAUSE_S)
+                continue
+            self._work_safely(claim)
+
+    def _renew_leases(self) -> None:
+        try:
+            while not self._all_done.wait(RENEW_S):
+                with self._held_lock:
+                    held = list(self._held.values())
+                for each in held:
+                    self._renew(each)
+        finally:
+            if not self._all_done.is_set():
+                log.error("lease-thread-died", worker=self.name)
+                os._exit(1)
+
+    def _renew(self, held: Held) -> None:
+        try:
+            if not self.services.queue.renew(held.claim):
+                held.is_lost = True
+        except OrchestratorError as error:
+            log.warning("lease-not-renewed", call_sid=held.claim.key, error=error.error_id)
+
+    # --- one claim -----------------------------------------------------------------------------------------------
+
+    def _work_safely(self, claim: Claim) -> None:
+        held = Held(claim)
+        with self._held_lock:
+            self._held[claim.token] = held
+        try:
+            look_again_at, urgent = self._work(held)
+            self._failures.pop(claim.key, None)
+        except OrchestratorError as error:
+            log.warning("call-put-off", call_sid=claim.key, error=error.error_id)
+            look_again_at, urgent = self.services.clock.now_ms() + 250, False
+        except Exception:  # one call that always fails must not take the thread, and so the other calls, with it
+            failures = self._failures[claim.key] = self._failures.get(claim.key, 0) + 1
+            wait_s = min(2**failures, _POISON_MOST_S)
+            log.exception("call-failed", call_sid=claim.key, failures=failures, again_in_s=wait_s)
+            look_again_at, urgent = self.services.clock.now_ms() + wait_s * 1000, False
+        finally:
+            with self._held_lock:
+                self._held.pop(claim.token, None)
+        try:
+            self.services.queue.release(claim, look_again_at, urgent=urgent)
+        except OrchestratorError as error:  # the lease runs out by itself
+            log.warning("claim-not-released", call_sid=claim.key, error=error.error_id)
+
+    def _work(self, held: Held) -> tuple[int | None, bool]:
+        """Steps until nothing is to be done now; returns when to look again and whether that look is urgent."""
+        store, clock = self.services.store, self.services.clock
+        call = store.load(held.claim.key)
+        if call is not None and call.in_flight is not None:
+            applied = store.apply(call.call_sid, e.ActionAbandoned(at=clock.now_ms(), attempt=call.in_flight.attempt))
+            call = None if applied is None else applied.after
+        for _ in range(_STEPS_PER_CLAIM):
+            if call is None or held.is_lost:
+                return None, False
+            plan = reconcile(call, clock.now_ms())
+            if plan.action is None:
+                return plan.look_again_at, is_urgent(call, plan)
+            if self.stopping.is_set():
+                break
+            call, wait_ms = self._step(call, plan.action)
+            if wait_ms:
+                return clock.now_ms() + wait_ms, False
+        return clock.now_ms(), call is not None and call.exposure_since is not None
+
+    def _step(self, call: Call, action: a.Action) -> tuple[Call | None, int]:
+        """One action; the call after it, or the same call and how many milliseconds its budget asks to wait."""
+        match action:
+            case a.NoteTime():
+                noted = e.TimePassed(at=self.services.clock.now_ms(), what=action.what, subject=action.subject)
+                return self._applied(call, noted), 0
+            case a.HandOverTranscript():
+                now = self.services.clock.now_ms()
+                self.services.after_call_queue.mark(call.call_sid, now + self.services.settings.after_call_delay_ms)
+                return self._applied(call, e.TimePassed(at=now, what="handed-over")), 0
+            case a.StartTranscription(purpose="probe") if (heard := self._heard_since(call)) is not None:
+                return self._applied(call, e.UtterancesHeard(at=self.services.clock.now_ms(), until=heard)), 0
+            case (
+                a.StartTranscription()
+                | a.StopTranscription()
+                | a.CreateStream()
+                | a.StopStream()
+                | a.RedirectToSurvey()
+                | a.CompleteConference()
+                | a.ReadCall()
+                | a.ReadLeg()
+                | a.ReadParticipants()
+            ):
+                return self._ask(call, action)
+            case _:
+                assert_never(action)
+
+    def _heard_since(self, call: Call) -> int | None:
+        """The latest transcript's time, if one came after what the call knows; saves the probe."""
+        latest = self.services.utterances.last_heard(call.call_sid)
+        known = max(call.last_heard_at, call.transcription.since)
+        return latest if latest is not None and latest > known else None
+
+    def _ask(self, call: Call, action: a.VendorAction) -> tuple[Call | None, int]:
+        """Intent, request, outcome. The intent is committed against the very version that was reconciled."""
+        wait_ms = self.executor.wait_ms(action)
+        if wait_ms:
+            return call, wait_ms
+        attempt = call.attempts
+        if not isinstance(action, _READS):
+            attempt += 1
+            intent = e.ActionIntended(at=self.services.clock.now_ms(), action=action, attempt=attempt, worker=self.name)
+            intended = self.services.store.commit(call, intent)
+            if intended is None:  # something became known meanwhile: look at the newest state instead
+                return self.services.store.load(call.call_sid), 0
+            call = intended.after
+        event = self.executor.run(call, action, attempt)
+        return self._recorded(call, event), 0
+
+    def _recorded(self, call: Call, event: e.Event) -> Call | None:
+        """The outcome must be recorded: tried for a while, then left to whoever takes the call over."""
+        deadline = time.monotonic() + _RECORD_FOR_S
+        while True:
+            try:
+                return self._applied(call, event)
+            except OrchestratorError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_STORE_PAUSE_S)
+
+    def _applied(self, call: Call, event: e.Event) -> Call | None:
+        applied = self.services.store.apply(call.call_sid, event)
+        return None if applied is None else applied.after
+
+
+def run(services: Services) -> None:
+    """A worker process: runs until SIGTERM or SIGINT, then drains."""
+    worker = Worker(services, services.settings.worker_threads)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: worker.stopping.set())
+    worker.start()
+    worker.stopping.wait()
+    worker.stop()

@@ -1,0 +1,87 @@
+"""What a worker process does beside calls: heartbeats, a stream URL at hand, and the after-call queue.
+
+Each task runs in a thread of its own with its own pace; a failure of one round is logged and the next round tries
+again. All end when `stopping` is set.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.transcripts import after_call
+
+if TYPE_CHECKING:
+    from orchestrator.services import Services
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_S = 2.0
+HEARTBEAT_TTL_S = 10
+PREFETCH_S = 1.0
+AFTER_CALL_LEASE_MS = 120_000
+_IDLE_WAIT_S = 1.0
+_RENEW_S = 30.0
+
+
+class Upkeep:
+    """The upkeep threads of one worker process."""
+
+    def __init__(self, services: Services, worker: str, stopping: threading.Event) -> None:
+        self._services = services
+        self._worker = worker
+        self._stopping = stopping
+
+    def threads(self) -> list[threading.Thread]:
+        """Not started yet; the caller starts and joins them."""
+        tasks: dict[str, Callable[[], None]] = {
+            "heartbeat": lambda: self._repeat(HEARTBEAT_S, self._beat),
+            "stream-url": lambda: self._repeat(PREFETCH_S, self._services.stream_urls.refresh),
+            "after-call": self._serve_after_call,
+        }
+        return [threading.Thread(target=task, name=name, daemon=True) for name, task in tasks.items()]
+
+    def _repeat(self, pause_s: float, task: Callable[[], object]) -> None:
+        while not self._stopping.is_set():
+            self._safely(task)
+            self._stopping.wait(pause_s)
+
+    def _safely(self, task: Callable[[], object]) -> bool:
+        try:
+            task()
+        except OrchestratorError as error:
+            log.warning("upkeep-put-off", task=threading.current_thread().name, error=error.error_id)
+            return False
+        except Exception:  # upkeep goes on whatever one round meets; the calls do not depend on it
+            log.exception("upkeep-failed", task=threading.current_thread().name)
+            return False
+        return True
+
+    def _beat(self) -> None:
+        self._services.heartbeats.beat(self._worker, HEARTBEAT_TTL_S)
+
+    # --- after the call ------------------------------------------------------------------------------------------
+
+    def _serve_after_call(self) -> None:
+        turn = 0
+        while not self._stopping.is_set():
+            turn += 1
+            shard = turn % self._services.settings.redis_shards
+            if not self._safely(lambda shard=shard: self._after_call_round(shard)):  # type: ignore[misc]
+                self._stopping.wait(_IDLE_WAIT_S)
+
+    def _after_call_round(self, shard: int) -> None:
+        queue = self._services.after_call_queue
+        claim = queue.claim(self._worker, shard=shard, lease_ms=AFTER_CALL_LEASE_MS)
+        if claim is None:
+            queue.wait(shard, _IDLE_WAIT_S)
+            return
+        look_again_at: int | None = self._services.clock.now_ms() + 30_000
+        try:
+            look_again_at = after_call.work(self._services, claim.key)
+        finally:
+            queue.release(claim, look_again_at)
