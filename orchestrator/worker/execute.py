@@ -38,7 +38,7 @@ class Executor:
         if not isinstance(action, _ASAPP_ACTIONS):
             return 0
         is_stop = isinstance(action, a.StopTranscription) and action.purpose != "reset"
-        waiting = self._services.asapp_budget.take(is_stop=is_stop)
+        waiting = self._services.budgets.asapp.take(is_stop=is_stop)
         # A wanted stop is never held back: beyond its reserved share it goes all the same.
         return 0 if is_stop else waiting
 
@@ -69,6 +69,7 @@ class Executor:
 
     def _ask_twilio(self, call: Call, action: a.VendorAction, attempt: int) -> e.Event:
         twilio, sid = self._services.twilio, call.call_sid
+        read: e.CallRead | e.LegRead | e.ParticipantsRead | Outcome
         match action:
             case a.CreateStream():
                 return self._ended(action, attempt, self._create_stream(call, action))
@@ -122,7 +123,7 @@ class Executor:
     @contextmanager
     def _twilio_place(self) -> Iterator[bool]:
         """One of the account's concurrent requests; a short wait for one, then without."""
-        places = self._services.twilio_places
+        places = self._services.budgets.twilio
         deadline = time.monotonic() + 1.0
         place = places.enter()
         while place is None and time.monotonic() < deadline:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LEASE_MS = 4_000
+AFTER_CALL_DELAY_MS = 3_000
+"""Late utterances arrive for some seconds after the stop; the first archive document is due within 90 s."""
 RENEW_S = 1.3
 DRAIN_S = 20.0
 _IDLE_WAIT_S = 1.0
@@ -190,7 +192,7 @@ class Worker:
                 return self._applied(call, noted), 0
             case a.HandOverTranscript():
                 now = self.services.clock.now_ms()
-                self.services.after_call_queue.mark(call.call_sid, now + self.services.settings.after_call_delay_ms)
+                self.services.slow_queue.mark(call.call_sid, now + AFTER_CALL_DELAY_MS)
                 return self._applied(call, e.TimePassed(at=now, what="handed-over")), 0
             case a.StartTranscription(purpose="probe") if (heard := self._heard_since(call)) is not None:
                 return self._applied(call, e.UtterancesHeard(at=self.services.clock.now_ms(), until=heard)), 0

@@ -62,7 +62,7 @@ class Upkeep:
         return True
 
     def _beat(self) -> None:
-        self._services.heartbeats.beat(self._worker, HEARTBEAT_TTL_S)
+        self._services.heartbeat.beat(self._worker, HEARTBEAT_TTL_S)
 
     # --- after the call ------------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ class Upkeep:
                 self._stopping.wait(_IDLE_WAIT_S)
 
     def _after_call_round(self, shard: int) -> None:
-        queue = self._services.after_call_queue
+        queue = self._services.slow_queue
         claim = queue.claim(self._worker, shard=shard, lease_ms=AFTER_CALL_LEASE_MS)
         if claim is None:
             queue.wait(shard, _IDLE_WAIT_S)
