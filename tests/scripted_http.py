@@ -43,6 +43,13 @@ def answer(status: int, body: Any, **more: Any) -> Script:
     return Script(status, json.dumps(body).encode(), **more)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away early is part of what tests do."""
+
+
 class ScriptedServer:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
@@ -79,8 +86,7 @@ class ScriptedServer:
             def log_message(self, *args: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
