@@ -91,7 +91,8 @@ class Conversation:
         if not speakers:
             return
         others = [leg for leg in speakers if leg is not self._last] or speakers
-        self.say(others[0], self._random.choice(PHRASES[others[0].role]), now)
+        speaker = self._random.choice(others)
+        self.say(speaker, self._random.choice(PHRASES[speaker.role]), now)
 
     def say(self, leg: "Leg", text: str, now: float, kind: Kind | None = None) -> "Utterance":
         """Let a leg speak at once; the turn after it begins when it has finished."""
