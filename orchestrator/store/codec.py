@@ -1,0 +1,65 @@
+"""Calls and events as JSON, and a call's state in a line for its timeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from orchestrator.core.call import Call
+from orchestrator.core.events import Event
+from orchestrator.store.errors import CallUnreadable
+
+_encoder = msgspec.json.Encoder()
+_calls = msgspec.json.Decoder(Call)
+_events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def encode(value: Call | Event | dict[str, Any]) -> bytes:
+    return _encoder.encode(value)
+
+
+def decode_call(document: bytes, call_sid: str = "") -> Call:
+    try:
+        return _calls.decode(document)
+    except msgspec.DecodeError as error:
+        raise CallUnreadable(call_sid, str(error)) from error
+
+
+def decode_event(text: bytes) -> Event | None:
+    """None for an event that this release does not know: a timeline outlives releases."""
+    try:
+        return _events.decode(text)
+    except msgspec.DecodeError:
+        return None
+
+
+def name_in(text: bytes) -> str:
+    """The event's name, known to this release or not."""
+    try:
+        return msgspec.json.decode(text, type=_Named).event
+    except msgspec.DecodeError:
+        return "unknown"
+
+
+class _Named(msgspec.Struct):
+    event: str = "unknown"
+
+
+def state_of(call: Call) -> dict[str, Any]:
+    """What a reader of a timeline wants to see change, small; left out where empty."""
+    stream = call.current_stream
+    connected = [agent.id for agent in call.agents if agent.connected_since is not None]
+    told = {
+        "progress": str(call.progress),
+        "transcription": str(call.transcription.state),
+        "transcribed_agent": call.transcription.agent_id,
+        "stream": str(stream.state) if stream else None,
+        "stream_name": stream.name if stream else None,
+        "agents": connected,
+        "pauses": [pause.reason for pause in call.pauses],
+        "survey": call.survey.redirect if call.survey else None,
+        "in_flight": call.in_flight.attempt if call.in_flight else None,
+        "problem": call.problem.id if call.problem else None,
+    }
+    return {name: value for name, value in told.items() if value not in (None, [])}

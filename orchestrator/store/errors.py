@@ -1,0 +1,33 @@
+"""What can go wrong with the store, in our own words; no exception of redis-py leaves the package."""
+
+from __future__ import annotations
+
+from orchestrator.errors import OrchestratorError
+
+
+class StoreUnavailable(OrchestratorError):  # noqa: N818  a state of the world that callers handle, told by its name
+    """Redis did not answer, or refused for now. Whether a write was carried out is not known; repeating it is safe."""
+
+    def __init__(self, message: str, **context: object) -> None:
+        super().__init__("store-unavailable", message, **context)
+
+
+class StoreMisconfigured(OrchestratorError):  # noqa: N818  told by its name, as above
+    """Redis or its address is not what this service was told; repeating does not help."""
+
+    def __init__(self, message: str, **context: object) -> None:
+        super().__init__("store-misconfigured", message, **context)
+
+
+class CallUnreadable(OrchestratorError):  # noqa: N818  told by its name, as above
+    """A stored call cannot be decoded (written by a newer release, or by hand)."""
+
+    def __init__(self, call_sid: str, detail: str) -> None:
+        super().__init__("call-unreadable", f"The stored call cannot be read: {detail}", call_sid=call_sid)
+
+
+class CallContended(OrchestratorError):  # noqa: N818  told by its name, as above
+    """A call changed under every one of the bounded tries to change it."""
+
+    def __init__(self, call_sid: str, tries: int) -> None:
+        super().__init__("call-contended", f"The call changed under each of {tries} tries", call_sid=call_sid)

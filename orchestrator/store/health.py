@@ -1,0 +1,67 @@
+"""How Redis is: for the readiness page, the doctor, and the warnings at start."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.store.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from orchestrator.store.connect import Redis
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Health:
+    """`eviction` is Redis's maxmemory-policy, `aof` is `yes` or `no`; both `unknown` where CONFIG is forbidden."""
+
+    latency_ms: float
+    version: str
+    eviction: str
+    aof: str
+
+    def warnings(self) -> list[str]:
+        """What may lose calls, in words for people."""
+        found = []
+        if self.aof == "no":
+            found.append("Redis keeps no append-only file: a crash of Redis forgets live calls (appendonly yes)")
+        if self.eviction not in {"noeviction", UNKNOWN}:
+            found.append(f"Redis evicts keys when memory is short ({self.eviction}): it must be noeviction")
+        return found
+
+
+def ping(redis: Redis) -> Health:
+    """Raises StoreUnavailable."""
+    started = time.monotonic()
+    redis.execute_command("PING")
+    latency_ms = (time.monotonic() - started) * 1000
+    return Health(
+        round(latency_ms, 3), _version(redis), _setting(redis, "maxmemory-policy"), _setting(redis, "appendonly")
+    )
+
+
+def _version(redis: Redis) -> str:
+    try:
+        info = redis.execute_command("INFO", "server")
+    except StoreUnavailable:
+        return UNKNOWN
+    if "redis_version" not in info:  # Cluster answers by node
+        info = next(iter(info.values()), {})
+    name = "Valkey" if "valkey_version" in info else "Redis"
+    return f"{name} {info.get('valkey_version') or info.get('redis_version', UNKNOWN)}"
+
+
+def _setting(redis: Redis, name: str) -> str:
+    try:
+        found = redis.execute_command("CONFIG GET", name)
+    except StoreUnavailable:
+        return UNKNOWN
+    values = {_text(key): _text(value) for key, value in dict(found).items()}
+    return values.get(name, UNKNOWN)
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

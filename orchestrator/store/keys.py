@@ -1,0 +1,103 @@
+"""Every key name, in one place.
+
+All keys of one call, and the queues that it waits in, carry the hash tag `{n}` with n = CRC-32 of the Call SID modulo
+the number of shards: one script can touch them all, on Redis Cluster too. With one shard (the default) every tag is
+`{0}`. The number of shards is recorded in Redis at first use (`shards.py`), for with another number the keys would
+be looked for elsewhere.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+PREFIX = "orchestrator"
+
+
+class CallKeys(NamedTuple):
+    """What one call owns. `shard` also names the lists and queues that it is in."""
+
+    shard: int
+    document: str
+    timeline: str
+    utterances: str
+    heard: str
+
+
+class QueueKeys(NamedTuple):
+    """One queue in one shard, in the order in which the queue's scripts take them."""
+
+    due: str
+    urgent: str
+    held_due: str
+    held_urgent: str
+    leases: str
+    tokens: str
+    serial: str
+    wake: str
+    wake_urgent: str
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Names for a given number of shards."""
+
+    shards: int = 1
+
+    def shard_of(self, text: str) -> int:
+        return zlib.crc32(text.encode()) % self.shards
+
+    def of(self, call_sid: str) -> CallKeys:
+        shard = self.shard_of(call_sid)
+        tag = f"{PREFIX}:{{{shard}}}"
+        return CallKeys(
+            shard,
+            f"{tag}:call:{call_sid}",
+            f"{tag}:timeline:{call_sid}",
+            f"{tag}:utterances:{call_sid}",
+            f"{tag}:heard:{call_sid}",
+        )
+
+    def messages(self, call_sid: str) -> str:
+        """What the vendor had of the finished call, as fetched."""
+        return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:messages:{call_sid}"
+
+    def live(self, shard: int) -> str:
+        """Calls that have not ended; score: creation time."""
+        return f"{PREFIX}:{{{shard}}}:live"
+
+    def recent(self, shard: int) -> str:
+        """All calls that are still kept; score: creation time."""
+        return f"{PREFIX}:{{{shard}}}:recent"
+
+    def counters(self, shard: int) -> str:
+        return f"{PREFIX}:{{{shard}}}:counters"
+
+    def index(self, kind: str, identifier: str) -> str:
+        """Another name of a call (a leg, conference or task SID); it lies where its own name hashes to."""
+        return f"{PREFIX}:{{{self.shard_of(identifier)}}}:index:{kind}:{identifier}"
+
+    def parked(self, key: str) -> str:
+        """Events that arrived before their call was known."""
+        return f"{PREFIX}:{{{self.shard_of(key)}}}:parked:{key}"
+
+    def queue(self, name: str, shard: int) -> QueueKeys:
+        tag = f"{PREFIX}:{{{shard}}}:queue:{name}"
+        return QueueKeys(*(f"{tag}:{part.replace('_', '-')}" for part in QueueKeys._fields))
+
+
+SHARDS = f"{PREFIX}:shards"
+WORKERS = f"{PREFIX}:workers"
+
+
+def bucket(name: str) -> str:
+    return f"{PREFIX}:bucket:{name}"
+
+
+def places(name: str) -> str:
+    return f"{PREFIX}:places:{name}"
+
+
+def lease(name: str) -> str:
+    return f"{PREFIX}:lease:{name}"

@@ -1,0 +1,45 @@
+"""What the store asks of the core, as plain functions; `services.py` passes the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from orchestrator.core.call import Call
+from orchestrator.core.events import CallAdopted, CallArrived, Event
+
+
+class Plan(Protocol):
+    """The next step for a call: an action now, or a time (ms) to look again; both None when converged."""
+
+    @property
+    def action(self) -> object | None: ...
+
+    @property
+    def look_again_at(self) -> int | None: ...
+
+
+def measure_nothing(before: Call | None, after: Call, event: Event) -> Mapping[str, float]:
+    del before, after, event
+    return {}
+
+
+def never_urgent(after: Call, plan: Any) -> bool:
+    del after, plan
+    return False
+
+
+@dataclass(frozen=True)
+class Rules:
+    """`begin`, `transition` and `reconcile` are the core's; all must be pure, for a conflict runs them again.
+
+    `is_urgent(after, plan)`: a wanted stop is needed, to be done before anything else. `measure(before, after, event)`:
+    counters to add with this commit, finite numbers by name.
+    """
+
+    begin: Callable[[CallArrived | CallAdopted], Call]
+    transition: Callable[[Call, Event], Call]
+    reconcile: Callable[[Call, int], Plan]
+    is_urgent: Callable[[Call, Any], bool] = never_urgent
+    measure: Callable[[Call | None, Call, Event], Mapping[str, float]] = measure_nothing
