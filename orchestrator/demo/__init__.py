@@ -1,0 +1,1 @@
+"""`orchestrator demo`: the service, both emulators and a stream of synthetic calls, in one terminal."""

@@ -1,0 +1,81 @@
+"""The archive: whole documents, the date's folder, never a step back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.call import Call, Gap, Progress, Segment
+from orchestrator.core.profile import Profile
+from orchestrator.errors import OrchestratorError
+from orchestrator.transcripts.archive import Archive, archive_document, coverage
+
+SID = "CA" + "2" * 32
+CALL = Call(
+    call_sid=SID,
+    profile=Profile(route="conference"),
+    created_at=1_700_000_000_000,
+    progress=Progress.ENDED,
+    ended_at=1_700_000_060_000,
+    segments=(Segment(agent_id="amy", start=1_700_000_010_000, end=1_700_000_040_000),),
+    gaps=(Gap(start=1_700_000_040_000, end=1_700_000_050_000, reason="stream-broken"),),
+    unwanted_ms=250,
+)
+
+
+def given_document(complete: object, count: int) -> dict[str, object]:
+    transcript = {"call_sid": SID, "complete": complete, "utterances": [{}] * count, "gaps": [], "pauses": []}
+    return archive_document(CALL, transcript, [])
+
+
+def test_a_document_lies_in_the_folder_of_its_day(tmp_path: Path) -> None:
+    """The day is that of the call's start in UTC; nothing half-written is left beside it."""
+    archive = Archive(tmp_path.as_uri())
+    assert archive.read(CALL) is None
+    assert archive.write(CALL, given_document(True, 2))
+    (found,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert found.relative_to(tmp_path).as_posix() == f"2023/11/14/{SID}.json"
+    assert json.loads(found.read_text())["call"]["end_reason"] == ""
+
+
+@pytest.mark.parametrize(
+    ("there", "new", "is_written"),
+    [
+        ((False, 2), (True, 2), True),
+        ((True, 2), (False, 3), False),
+        ((None, 3), (None, 2), False),
+        ((None, 2), (False, 2), True),
+    ],
+)
+def test_a_more_complete_document_stays(
+    tmp_path: Path, there: tuple[object, int], new: tuple[object, int], is_written: bool
+) -> None:
+    """Complete beats incomplete, more utterances beat fewer."""
+    archive = Archive(tmp_path.as_uri())
+    archive.write(CALL, given_document(*there))
+    assert archive.write(CALL, given_document(*new)) is is_written
+    kept = new if is_written else there
+    document = archive.read(CALL)
+    assert document is not None
+    assert (document["complete"], len(document["utterances"])) == kept
+
+
+def test_an_archive_that_cannot_be_written_is_told_as_such(tmp_path: Path) -> None:
+    """The after-call queue tries again; the error has a stable id."""
+    (tmp_path / "2023").write_text("a file where a folder should be")
+    with pytest.raises(OrchestratorError) as raised:
+        Archive(tmp_path.as_uri()).write(CALL, given_document(True, 1))
+    assert raised.value.error_id == "archive-unavailable"
+
+
+def test_coverage_is_told_in_seconds() -> None:
+    """Talk is what was transcribed and what was missed."""
+    assert coverage(CALL) == {
+        "talk_s": 40.0,
+        "transcribed_s": 30.0,
+        "missing_s": 10.0,
+        "unwanted_s": 0.25,
+        "ratio": 0.75,
+    }

@@ -1,0 +1,135 @@
+"""One transcript from several sources: nothing lost, nothing twice, everything at its time."""
+
+from __future__ import annotations
+
+from orchestrator.asapp.wire import StoredMessage
+from orchestrator.core.call import Call, Gap, MediaStream, PausedStretch, Progress, Segment, StreamState
+from orchestrator.core.profile import Profile
+from orchestrator.transcripts.merge import merged
+from orchestrator.transcripts.utterance import Received
+from orchestrator.transcripts.view import as_text, as_vtt, document
+
+SID = "CA" + "1" * 32
+T0 = 1_700_000_000_000
+
+
+def given_call(*, promised: dict[str, int] | None = None, is_ended: bool = True) -> Call:
+    """Two segments, amy from 10 to 30 s and bob from 50 to 70 s, on a stream that lives since 2 s."""
+    told = {"customer": 1, "agent": 1} if promised is None else promised
+    return Call(
+        call_sid=SID,
+        profile=Profile(route="conference"),
+        created_at=T0,
+        progress=Progress.ENDED if is_ended else Progress.IN_PROGRESS,
+        ended_at=T0 + 71_000 if is_ended else None,
+        streams=(
+            MediaStream(name="asapp-1", generation=1, state=StreamState.STOPPED, live_at=T0 + 2_000, may_live=False),
+        ),
+        segments=(
+            Segment(
+                agent_id="amy",
+                start=T0 + 10_000,
+                end=T0 + 30_000,
+                stream_ids={"customer": "c1", "agent": "a1"},
+                promised=told,
+            ),
+            Segment(
+                agent_id="bob",
+                start=T0 + 50_000,
+                end=T0 + 70_000,
+                stream_ids={"customer": "c2", "agent": "a2"},
+                promised={"agent": 0},
+            ),
+        ),
+        gaps=(Gap(start=T0 + 30_000, end=T0 + 32_000, reason="stream-broken"),),
+        paused=(PausedStretch(start=T0 + 35_000, end=T0 + 50_000, reason="hold"),),
+    )
+
+
+def heard(stream_id: str, role: str, start_ms: int, end_ms: int, text: str, at_ms: int) -> Received:
+    return Received(stream_id=stream_id, role=role, start_ms=start_ms, end_ms=end_ms, text=text, at=T0 + at_ms)
+
+
+def stored(role: str, text: str, at_ms: int) -> StoredMessage:
+    return StoredMessage(
+        message_id=f"M{at_ms}", role=role, sender_id="", text=text, sent_at=T0 + at_ms, created_at=T0 + at_ms
+    )
+
+
+def test_offsets_from_the_segment_become_wall_clock() -> None:
+    """Offsets that fit the segment's start are counted from there."""
+    (utterance,) = merged(given_call(), [heard("c1", "customer", 1_000, 3_000, "hello", 13_400)])
+    assert (utterance.start, utterance.end) == (T0 + 11_000, T0 + 13_000)
+    assert (utterance.agent_id, utterance.segment) == ("amy", 0)
+
+
+def test_offsets_from_the_media_stream_become_wall_clock() -> None:
+    """Offsets that fit only the media stream's start are counted from there."""
+    (utterance,) = merged(given_call(), [heard("c2", "customer", 50_000, 52_000, "hello", 54_500)])
+    assert (utterance.start, utterance.end) == (T0 + 52_000, T0 + 54_000)
+    assert utterance.agent_id == "bob"
+
+
+def test_offsets_that_fit_nothing_end_shortly_before_receipt() -> None:
+    """Without a fitting anchor an utterance ends 600 ms before its receipt."""
+    (utterance,) = merged(given_call(), [heard("zz", "agent", 900_000, 902_000, "hello", 60_600)])
+    assert (utterance.start, utterance.end) == (T0 + 58_000, T0 + 60_000)
+
+
+def test_speech_is_ordered_by_when_it_was_spoken() -> None:
+    """Arrival order does not matter."""
+    late = heard("c1", "customer", 1_000, 2_000, "first", 19_000)
+    early = heard("a1", "agent", 4_000, 6_000, "second", 16_400)
+    assert [each.text for each in merged(given_call(), [early, late])] == ["first", "second"]
+
+
+def test_stored_messages_that_were_heard_live_are_not_told_twice() -> None:
+    """A match is by role and words, whatever the spacing and capitals; each live utterance matches one message."""
+    live = [
+        heard("c1", "customer", 1_000, 2_000, "Yes, please", 12_400),
+        heard("c1", "customer", 5_000, 6_000, "yes, please", 16_400),
+    ]
+    after = [
+        stored("customer", "yes,  please", 12_500),
+        stored("customer", "Yes, please", 16_500),
+        stored("agent", "yes, please", 17_000),
+    ]
+    utterances = merged(given_call(), live, after)
+    assert [(each.role, each.source) for each in utterances].count(("customer", "live")) == 2
+    assert [(each.role, each.source) for each in utterances].count(("agent", "after-call")) == 1
+    assert len(utterances) == 3
+
+
+def test_what_only_the_vendor_kept_is_added_at_its_time() -> None:
+    """A dropped real-time message comes back from the finished call, marked as such."""
+    utterances = merged(
+        given_call(), [], [stored("agent", "how can I help you", 20_000), stored("system", "joined", 21_000)]
+    )
+    assert [(each.text, each.source, each.segment) for each in utterances] == [("how can I help you", "after-call", 0)]
+
+
+def test_completeness_is_judged_by_the_stop_summaries() -> None:
+    """Fewer utterances than promised: incomplete; all of them: complete; a call that goes on: not known."""
+    both = [heard("c1", "customer", 1_000, 2_000, "one", 12_400), heard("a1", "agent", 3_000, 4_000, "two", 14_400)]
+    assert document(given_call(), both, None)["complete"] is True
+    assert document(given_call(), both[:1], None)["complete"] is False
+    assert document(given_call(is_ended=False), both, None)["complete"] is None
+    assert document(given_call(promised={}), both, None)["complete"] is None
+    assert document(given_call(promised={}), both, [])["complete"] is True
+
+
+def test_text_tells_words_pauses_and_gaps_in_order() -> None:
+    """A reader sees who spoke, and why there is silence in between."""
+    text = as_text(document(given_call(), [heard("a1", "agent", 1_000, 2_000, "good morning", 12_400)], None))
+    assert text.splitlines() == [
+        "22:13:31  agent amy: good morning",
+        "22:13:50  [not transcribed until 22:13:52: stream-broken]",
+        "22:13:55  [paused until 22:14:10: hold]",
+    ]
+
+
+def test_webvtt_begins_at_zero_and_escapes_markup() -> None:
+    """Cues count from the first utterance; words cannot break the format."""
+    vtt = as_vtt(document(given_call(), [heard("c1", "customer", 1_000, 2_500, "a <b> --> c", 12_900)], None))
+    assert vtt == "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\n<v Customer>a &lt;b> --&gt; c\n"
+    assert as_vtt({"utterances": []}) == "WEBVTT\n"
