@@ -1,0 +1,224 @@
+"""The documents that Twilio runs, and the callback URLs in them. Built with the SDK, which escapes what needs it.
+
+Sources: Twilio: TwiML Voice `<Stream>`, `<Dial>`, `<Conference>`, `<Enqueue>`, `<Redirect>`; connection overrides for
+the fragment of callback URLs (three retries on 5xx and on time-outs; by default a 5xx is not repeated).
+
+`<Start>` returns at once and `<Stop>` of a stream that is gone does no harm, so neither stands in a caller's way. An
+`action` is set only where something must follow: after a dial or queue (an apology or another route when no agent was
+found), and after a conference only when there is a survey.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlencode
+
+from twilio.twiml.voice_response import (  # type: ignore[import-untyped]  # the SDK is not marked as typed
+    Dial,
+    Enqueue,
+    Start,
+    Stop,
+    VoiceResponse,
+)
+
+from orchestrator.core.call import Call
+from orchestrator.core.profile import Profile, Route
+
+APOLOGY = "We are sorry, nobody can take your call at the moment. Please call again later."
+CONFERENCE_EVENTS = "start end join leave mute hold modify"
+CHILD_EVENTS = "answered completed"
+_OVERRIDES = "#rc=3&rp=5xx,ct,rt"
+_FIRST_STREAM = "asapp-1"
+_WITH_AGENT = ("completed", "answered", "bridged")
+_CALLER_IS_ELSEWHERE = ("redirected", "redirected-from-bridged", "bridging-in-process")
+_CALLER_LEFT = ("hangup", "leave")
+
+
+class CallbackUrls:
+    """Our URLs as Twilio is given them: with `?call=`, so that an event says itself whose it is, and with retries."""
+
+    def __init__(self, public_base_url: str) -> None:
+        self._base = public_base_url.rstrip("/") + "/twilio/"
+
+    def stream_status(self, call_sid: str) -> str:
+        return self._of("stream-status", call=call_sid)
+
+    def conference_status(self, call_sid: str) -> str:
+        return self._of("conference-status", call=call_sid)
+
+    def call_status(self, call_sid: str) -> str:
+        return self._of("call-status", call=call_sid)
+
+    def device_call_status(self, device_leg: str) -> str:
+        """For the child of an agent's device: that child is the call, its SID is not known yet."""
+        return self._of("call-status", device=device_leg)
+
+    def dial_ended(self, call_sid: str, *, is_last: bool = False) -> str:
+        """`is_last`: what was dialled is the `no_agent_route`, after which only the apology is left."""
+        return self._of("dial-ended", call=call_sid, **({"last": "1"} if is_last else {}))
+
+    def survey(self, call_sid: str) -> str:
+        return self._of("survey", call=call_sid)
+
+    def _of(self, path: str, **query: str) -> str:
+        return f"{self._base}{path}?{urlencode(query)}{_OVERRIDES}"
+
+
+def answer(call: Call, *, stream_url: str | None, urls: CallbackUrls) -> str:
+    """The voice webhook's document: the media stream, if there is a URL, then the profile's route."""
+    document = VoiceResponse()
+    if stream_url is not None:
+        stream = call.current_stream
+        start = Start()
+        start.stream(
+            url=stream_url,
+            name=stream.name if stream is not None else _FIRST_STREAM,
+            track="both_tracks",
+            status_callback=urls.stream_status(call.call_sid),
+            status_callback_method="POST",
+        )
+        document.append(start)
+    _append_route(document, call.profile.route, call.profile, call.call_sid, urls)
+    return str(document)
+
+
+def route_only(profile: Profile, call_sid: str, urls: CallbackUrls) -> str:
+    """The route without a media stream: for whatever fails inside, and for the fallback URL. Needs no store."""
+    document = VoiceResponse()
+    _append_route(document, profile.route, profile, call_sid, urls)
+    return str(document)
+
+
+fallback = route_only
+
+
+def apology() -> str:
+    """A spoken apology, then the end of the call."""
+    document = VoiceResponse()
+    document.say(APOLOGY)
+    document.hangup()
+    return str(document)
+
+
+def leads_to_survey(profile: Profile, *, outcome: str, had_agent: bool) -> bool:
+    """What follows a dial or queue is the survey: there is one, and an agent was on the call."""
+    is_elsewhere = outcome in _CALLER_IS_ELSEWHERE or outcome in _CALLER_LEFT
+    return bool(profile.survey_url) and not is_elsewhere and (had_agent or outcome in _WITH_AGENT)
+
+
+def dial_ended(
+    profile: Profile,
+    call_sid: str,
+    *,
+    outcome: str,
+    had_agent: bool,
+    streams: Iterable[str],
+    urls: CallbackUrls,
+    is_last: bool = False,
+) -> str:
+    """What follows a dial or queue that ended with `outcome` (Twilio's DialCallStatus or QueueResult).
+
+    `had_agent`: an agent was connected on this call. `streams`: names of media streams that may live; they end before
+    a survey. `is_last`: this was the `no_agent_route` already. After a redirect Twilio asks and ignores the answer.
+    """
+    if outcome in _CALLER_IS_ELSEWHERE:
+        document = VoiceResponse()
+        document.pause(length=30)
+        return str(document)
+    if leads_to_survey(profile, outcome=outcome, had_agent=had_agent):
+        return survey(profile, streams)
+    if had_agent or outcome in _WITH_AGENT or outcome in _CALLER_LEFT:
+        return _hang_up()
+    if is_last or not profile.no_agent_route:
+        return apology()
+    document = VoiceResponse()
+    _append_route(document, profile.no_agent_route, profile, call_sid, urls, is_last=True)
+    return str(document)
+
+
+def survey(profile: Profile, streams: Iterable[str]) -> str:
+    """The step in front of the survey: streams end, then the survey's own document; without a survey, the end."""
+    return survey_redirect(streams, profile.survey_url) if profile.survey_url else _hang_up()
+
+
+def survey_redirect(streams: Iterable[str], survey_url: str) -> str:
+    """`<Stop>` of every stream that may live, then `<Redirect>` to the survey. Also sent by REST."""
+    document = VoiceResponse()
+    for name in streams:
+        stop = Stop()
+        stop.stream(name=name)
+        document.append(stop)
+    document.redirect(survey_url, method="POST")
+    return str(document)
+
+
+def _hang_up() -> str:
+    document = VoiceResponse()
+    document.hangup()
+    return str(document)
+
+
+def _append_route(
+    document: VoiceResponse,
+    route: Route,
+    profile: Profile,
+    call_sid: str,
+    urls: CallbackUrls,
+    *,
+    is_last: bool = False,
+) -> None:
+    kind, _, target = route.partition(":")
+    ended = urls.dial_ended(call_sid, is_last=is_last)
+    match kind:
+        case "conference":
+            _append_conference(document, call_sid, urls, ended if profile.survey_url else None)
+        case "redirect":
+            document.redirect(target, method="POST")
+        case "enqueue":
+            is_workflow = re.fullmatch(r"WW[0-9a-f]{32}", target) is not None
+            document.append(
+                Enqueue(
+                    None if is_workflow else target,
+                    workflow_sid=target if is_workflow else None,
+                    action=ended,
+                    method="POST",
+                )
+            )
+        case _:
+            _append_dial(document, target, call_sid, urls, ended)
+
+
+def _append_conference(document: VoiceResponse, call_sid: str, urls: CallbackUrls, ended: str | None) -> None:
+    """The room is the call's alone: named by its SID, and closed when the customer leaves."""
+    dial = Dial(action=ended, method="POST" if ended else None)
+    dial.conference(
+        call_sid,
+        participant_label="customer",
+        start_conference_on_enter=True,
+        end_conference_on_exit=True,
+        beep="false",
+        status_callback=urls.conference_status(call_sid),
+        status_callback_method="POST",
+        status_callback_event=CONFERENCE_EVENTS,
+    )
+    document.append(dial)
+
+
+def _append_dial(document: VoiceResponse, target: str, call_sid: str, urls: CallbackUrls, ended: str) -> None:
+    """`+1...`, `client:NAME` or `sip:...`; the child leg reports under `?call=`."""
+    dial = Dial(action=ended, method="POST")
+    report = {
+        "status_callback": urls.call_status(call_sid),
+        "status_callback_method": "POST",
+        "status_callback_event": CHILD_EVENTS,
+    }
+    kind, _, name = target.partition(":")
+    match kind:
+        case "client":
+            dial.client(name, **report)
+        case "sip" | "sips":
+            dial.sip(target, **report)
+        case _:
+            dial.number(target, **report)
+    document.append(dial)
