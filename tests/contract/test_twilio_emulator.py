@@ -1,55 +1,27 @@
 """The Twilio emulator as a process, against a web service and a WebSocket server that the tests play."""
 
 import base64
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
-from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
-from twilio.rest import Client  # type: ignore[import-untyped]
 
 from orchestrator.emulators.audio import Heard, recognise
-from tests.contract.twilio_peer import Peer, Received, Socket, wait_for
-
-SID, TOKEN, NUMBER, CALLER = "AC" + "1" * 32, "fake-token", "+15555550100", "+15555550101"
-EVENTS = "start end join leave hold mute"
-
-
-class Emulator:
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.client = Client(SID, TOKEN, http_client=TwilioHttpClient(timeout=10))
-        self.client.api.base_url = url
-
-    def get(self, path: str) -> Any:
-        return requests.get(f"{self.url}/_emulator/{path}", timeout=10).json()
-
-    def post(self, path: str, body: Any = None) -> requests.Response:
-        return requests.post(f"{self.url}/_emulator/{path}", json=body or {}, timeout=20)
-
-    def number(self, **settings: str) -> None:
-        assert self.post("numbers", {"phone_number": NUMBER, **settings}).status_code == 201
-
-    def ring(self, **more: Any) -> str:
-        return str(self.post("calls", {"from": CALLER, "to": NUMBER, **more}).json()["sid"])
-
-    def act(self, sid: str, action: str, **body: Any) -> Any:
-        answer = self.post(f"calls/{sid}/{action}", body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def call(self, sid: str) -> Any:
-        return self.get(f"calls/{sid}")
-
-    def is_over(self, sid: str) -> bool:
-        return self.call(sid)["status"] in {"completed", "failed", "busy", "no-answer", "canceled"}
+from tests.contract.twilio_peer import (
+    CALLER,
+    NUMBER,
+    TOKEN,
+    Emulator,
+    Peer,
+    Received,
+    Socket,
+    conference,
+    document,
+    running,
+    wait_for,
+)
 
 
 @pytest.fixture(name="peer")
@@ -60,36 +32,8 @@ def _peer(tmp_path: Path) -> Iterator[Peer]:
 
 @pytest.fixture(name="twilio")
 def _twilio(peer: Peer) -> Iterator[Emulator]:
-    command = [sys.executable, "-m", "orchestrator.emulators.twilio.main", "--account-sid", SID]
-    command += ["--auth-token", TOKEN, "--api-key", "SK1:fake-secret", "--speed", "5"]
-    command += ["--ca-file", str(peer.ca_file)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - our own module
-    try:
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
-        assert ready["ready"] == "twilio"
-        emulator = Emulator(ready["url"])
+    with running(peer) as emulator:
         yield emulator
-        emulator.client.http_client.session.close()
-    finally:
-        process.terminate()
-        assert process.wait(5) == 0
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def _document(peer: Peer, dial: str, name: str = "asapp-1") -> str:
-    return (
-        f'<Response><Start><Stream name="{name}" url="{peer.wss_url}/media/token-1?dropped=1" '
-        f'track="both_tracks" statusCallback="{peer.url}/stream"/></Start>{dial}</Response>'
-    )
-
-
-def _conference(peer: Peer, more: str = "") -> str:
-    return (
-        f'<Dial {more}><Conference participantLabel="customer" endConferenceOnExit="true" '
-        f'statusCallback="{peer.url}/conference" statusCallbackEvent="{EVENTS}">room</Conference></Dial>'
-    )
 
 
 def _is_signed(peer: Peer, request: Received) -> bool:
@@ -112,7 +56,7 @@ def _kinds(socket: Socket, track: str) -> set[str]:
 
 def _talk(peer: Peer, twilio: Emulator, dial: str | None = None) -> tuple[str, Socket]:
     """Bring a call into a conference with a live stream."""
-    peer.documents["/voice"] = _document(peer, dial or _conference(peer))
+    peer.documents["/voice"] = document(peer, dial or conference(peer))
     twilio.number(voice_url=f"{peer.url}/voice", status_callback=f"{peer.url}/status")
     sid = twilio.ring()
     wait_for(lambda: peer.at("/stream", StreamEvent="stream-started"))
@@ -249,7 +193,7 @@ def test_a_socket_closed_by_the_server_is_an_error_of_the_stream(peer: Peer, twi
 def test_a_refused_upgrade_is_an_error_of_the_stream(peer: Peer, twilio: Emulator) -> None:
     """An upgrade answered with 403 is 31920."""
     peer.refuse_sockets_with = 403
-    peer.documents["/voice"] = _document(peer, _conference(peer))
+    peer.documents["/voice"] = document(peer, conference(peer))
     twilio.number(voice_url=f"{peer.url}/voice")
     sid = twilio.ring()
     error = wait_for(lambda: peer.at("/stream", StreamEvent="stream-error"))[0]

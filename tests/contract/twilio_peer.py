@@ -4,18 +4,28 @@ Both run in one thread of their own. ``Peer.documents`` maps a path to the TwiML
 """
 
 import asyncio
+import json
 import ssl
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import requests
 import trustme
 from aiohttp import web
+from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]
+from twilio.rest import Client  # type: ignore[import-untyped]
 
-Answer = str | int
+SID, TOKEN, NUMBER, CALLER = "AC" + "1" * 32, "fake-token", "+15555550100", "+15555550101"
+EVENTS = "start end join leave hold mute"
+
+Answer = str | int | dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,7 @@ class Received:
     params: dict[str, str]
     headers: dict[str, str]
     method: str = "POST"
+    body: str = ""
 
 
 @dataclass
@@ -83,13 +94,18 @@ class Peer:
         self.url, self.wss_url = f"http://127.0.0.1:{plain}", f"wss://127.0.0.1:{secure}"
 
     async def _webhook(self, request: web.Request) -> web.Response:
-        posted = await request.post()
+        is_json = request.content_type == "application/json"
+        posted = {} if is_json else await request.post()
+        body = await request.text() if is_json else ""
         params = {name: str(value) for name, value in posted.items()} or dict(request.query)
         headers = dict(request.headers)
-        self.requests.append(Received(request.path, request.query_string, params, headers, request.method))
+        received = Received(request.path, request.query_string, params, headers, request.method, body)
+        self.requests.append(received)
         answer = self.documents.get(request.path, 204)
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if isinstance(answer, dict):
+            return web.json_response(answer)
         if isinstance(answer, int):
             return web.Response(status=answer)
         return web.Response(text=answer, content_type="text/xml")
@@ -111,6 +127,72 @@ class Peer:
 
 async def _close(answer: web.WebSocketResponse) -> None:
     await answer.close(code=1011)
+
+
+class Emulator:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client = Client(SID, TOKEN, http_client=TwilioHttpClient(timeout=10))
+        self.client.api.base_url = url
+
+    def get(self, path: str) -> Any:
+        return requests.get(f"{self.url}/_emulator/{path}", timeout=10).json()
+
+    def post(self, path: str, body: Any = None) -> requests.Response:
+        return requests.post(f"{self.url}/_emulator/{path}", json=body or {}, timeout=20)
+
+    def number(self, **settings: str) -> None:
+        assert self.post("numbers", {"phone_number": NUMBER, **settings}).status_code == 201
+
+    def ring(self, **more: Any) -> str:
+        return str(self.post("calls", {"from": CALLER, "to": NUMBER, **more}).json()["sid"])
+
+    def act(self, sid: str, action: str, **body: Any) -> Any:
+        answer = self.post(f"calls/{sid}/{action}", body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def call(self, sid: str) -> Any:
+        return self.get(f"calls/{sid}")
+
+    def is_over(self, sid: str) -> bool:
+        return self.call(sid)["status"] in {"completed", "failed", "busy", "no-answer", "canceled"}
+
+
+@contextmanager
+def running(peer: "Peer", *options: str) -> Iterator[Emulator]:
+    """Run the emulator as a process for the length of a test."""
+    command = [sys.executable, "-m", "orchestrator.emulators.twilio.main", "--account-sid", SID]
+    command += ["--auth-token", TOKEN, "--api-key", "SK1:fake-secret", "--speed", "5"]
+    command += ["--ca-file", str(peer.ca_file), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - our own module
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        assert ready["ready"] == "twilio"
+        emulator = Emulator(ready["url"])
+        yield emulator
+        emulator.client.http_client.session.close()
+    finally:
+        process.terminate()
+        assert process.wait(5) == 0
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def document(peer: Peer, dial: str, name: str = "asapp-1") -> str:
+    """A document that starts a stream and then dials."""
+    return (
+        f'<Response><Start><Stream name="{name}" url="{peer.wss_url}/media/token-1?dropped=1" '
+        f'track="both_tracks" statusCallback="{peer.url}/stream"/></Start>{dial}</Response>'
+    )
+
+
+def conference(peer: Peer, more: str = "") -> str:
+    return (
+        f'<Dial {more}><Conference participantLabel="customer" endConferenceOnExit="true" '
+        f'statusCallback="{peer.url}/conference" statusCallbackEvent="{EVENTS}">room</Conference></Dial>'
+    )
 
 
 def wait_for(look: Callable[[], Any], within_s: float = 10.0) -> Any:
