@@ -18,7 +18,7 @@ import redis as redis_py
 
 from orchestrator.store.connect import Redis, connect
 
-DEADLINE_S = 10.0
+DEADLINE_S = 20.0
 
 
 def free_port() -> int:
@@ -90,12 +90,21 @@ def redis(redis_server: RedisServer) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A server for one test alone, to be frozen or killed."""
-    server = start_redis(tmp_path)
-    yield server
-    server.thaw()
-    server.end()
+def more_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisServer]]:
+    """Starts servers for one test alone, to be frozen, killed or configured; the arguments are redis-server's."""
+    with contextlib.ExitStack() as running:
+
+        def start(*options: str) -> RedisServer:
+            server = start_redis(tmp_path_factory.mktemp("redis"), *options)
+            running.callback(server.end)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def own_redis(more_redis: Callable[..., RedisServer]) -> RedisServer:
+    return more_redis()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import redis as redis_py
@@ -16,7 +15,7 @@ from orchestrator.store.calls import CallStore
 from orchestrator.store.connect import Redis, connect
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.store.health import ping
-from tests.integration.conftest import RedisServer, free_port, start_redis
+from tests.integration.conftest import RedisServer, free_port
 
 Arrive = Callable[..., CallArrived]
 MakeStore = Callable[..., CallStore]
@@ -41,24 +40,19 @@ def test_a_refused_port_answers_at_once(make_store: MakeStore, arrived: Arrive) 
 
 
 @pytest.mark.parametrize("password", ["", "fake-password"])
-def test_a_hung_redis_is_left_within_its_bound(tmp_path: Path, password: str) -> None:
+def test_a_hung_redis_is_left_within_its_bound(own_redis: RedisServer, password: str) -> None:
     """A stopped Redis costs one operation at most 2.5 s, on an open connection and on a new one that must log in."""
-    server = start_redis(tmp_path)
-    admin = redis_py.Redis(port=server.port)
+    admin = redis_py.Redis(port=own_redis.port)
     admin.config_set("requirepass", password)
     credentials = f":{password}@" if password else ""
-    warm, cold = (connect(f"redis://{credentials}127.0.0.1:{server.port}/1") for _ in range(2))
+    warm, cold = (connect(f"redis://{credentials}127.0.0.1:{own_redis.port}/1") for _ in range(2))
     warm.get("x")
-    server.freeze()
-    try:
-        for client in (warm, cold):
-            with ends_within(2.5):
-                client.get("x")
-    finally:
-        server.thaw()
-        for each in (warm, cold, admin):
-            each.close()
-        server.end()
+    own_redis.freeze()
+    for client in (warm, cold):
+        with ends_within(2.5):
+            client.get("x")
+    for each in (warm, cold, admin):
+        each.close()
 
 
 def test_service_returns_with_redis(own_redis: RedisServer, make_store: MakeStore, arrived: Arrive) -> None:
@@ -144,13 +138,11 @@ def test_health_tells_version_eviction_and_aof(redis: Redis) -> None:
     assert len(health.warnings()) == 1
 
 
-def test_health_is_unknown_where_config_is_forbidden(tmp_path: Path) -> None:
+def test_health_is_unknown_where_config_is_forbidden(more_redis: Callable[..., RedisServer]) -> None:
     """A managed Redis that forbids CONFIG is no failure."""
-    server = start_redis(tmp_path, "--rename-command", "CONFIG", "")
-    client = connect(server.url)
+    client = connect(more_redis("--rename-command", "CONFIG", "").url)
     health = ping(client)
     client.close()
-    server.end()
 
     assert (health.eviction, health.aof) == ("unknown", "unknown")
     assert health.warnings() == []

