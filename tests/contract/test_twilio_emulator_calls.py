@@ -264,3 +264,65 @@ def test_rest_answers_are_spoilt_by_rule(peer: Peer, twilio: Emulator) -> None:
     assert twilio.client.calls(sid).fetch().to == NUMBER
     log = twilio.get("requests?operation=stream-create")
     assert (log[0]["form"]["Name"], log[0]["call_sid"]) == ("asapp-1", sid)
+
+
+def test_a_redirected_customer_outlives_the_agents_device(peer: Peer, twilio: Emulator) -> None:
+    """A child leg that got a document of its own is no longer its parent's."""
+    peer.documents |= {"/voice": _dial(peer), "/survey": _say("<Play loop='0'>music</Play>"), "/ended": _say("")}
+    twilio.number(voice_url=f"{peer.url}/voice")
+    device = twilio.ring(**{"from": "client:agent-amy"})
+    customer = twilio.act(device, "agent-answers")["sid"]
+    wait_for(lambda: twilio.call(customer)["status"] == "in-progress")
+    twilio.client.calls(customer).update(url=f"{peer.url}/survey")
+    wait_for(lambda: twilio.is_over(device))
+    assert twilio.call(customer)["playing"] == "survey"
+    assert "DialCallDuration" not in peer.at("/ended")[0].params
+
+
+def test_a_reset_ends_every_call_without_a_word(peer: Peer, twilio: Emulator) -> None:
+    """No callback leaves the emulator for the calls that a reset forgets."""
+    peer.documents["/voice"] = document(peer, conference(peer, 'action="/ended"'))
+    twilio.number(voice_url=f"{peer.url}/voice", status_callback=f"{peer.url}/status")
+    sid = twilio.ring()
+    wait_for(lambda: peer.at("/stream", StreamEvent="stream-started"))
+    wait_for(lambda: twilio.call(sid)["conference"] and peer.at("/conference"))
+    before = len(peer.requests)
+    assert twilio.post("reset").status_code == 204
+    wait_for(lambda: peer.sockets[0].is_closed)
+    assert (twilio.get("calls"), twilio.get("deliveries"), len(peer.requests)) == ([], [], before)
+    assert twilio.ring()
+
+
+@pytest.mark.parametrize(("value", "status"), [("21220", 400), ("404", 404), ("200", 200)])
+def test_stopping_a_stream_of_an_ended_call_follows_its_switch(
+    peer: Peer, twilio: Emulator, value: str, status: int
+) -> None:
+    """The vendor's answer is not known: each is a value of the switch."""
+    peer.documents["/voice"] = document(peer, conference(peer))
+    twilio.number(voice_url=f"{peer.url}/voice")
+    twilio.post("switches", {"stop-on-ended-call": value, "call-reads": "late"})
+    sid = twilio.ring()
+    wait_for(lambda: peer.at("/stream", StreamEvent="stream-started"))
+    twilio.act(sid, "hangup")
+    assert twilio.client.calls(sid).fetch().status == "in-progress"
+    path = f"{twilio.url}/2010-04-01/Accounts/{SID}/Calls/{sid}/Streams/asapp-1.json"
+    assert requests.post(path, data={"Status": "stopped"}, auth=(SID, TOKEN), timeout=5).status_code == status
+    wait_for(lambda: twilio.client.calls(sid).fetch().status == "completed")
+
+
+def test_a_stream_that_never_connects_may_be_told_to_nobody(peer: Peer, twilio: Emulator) -> None:
+    """A scripted dial fails in silence, the next is refused aloud; the call goes on."""
+    peer.documents["/voice"] = document(peer, conference(peer))
+    twilio.number(voice_url=f"{peer.url}/voice")
+    twilio.post(
+        "faults", [{"operation": "stream-dial", "drop": True, "times": 1}, {"operation": "stream-dial", "status": 503}]
+    )
+    sid = twilio.ring()
+    wait_for(lambda: [stream["state"] for stream in twilio.call(sid)["streams"]] == ["failed"])
+    assert not peer.at("/stream")
+    twilio.client.calls(sid).streams.create(
+        url=f"{peer.wss_url}/media/x", name="asapp-2", status_callback=f"{peer.url}/stream"
+    )
+    wait_for(lambda: peer.at("/stream", StreamEvent="stream-error", StreamName="asapp-2"))
+    assert not peer.sockets
+    assert twilio.call(sid)["status"] == "in-progress"

@@ -3,11 +3,12 @@
 Twilio: OpenAPI ``twilio_api_v2010``. Dates are RFC 2822.
 """
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from orchestrator.emulators.twilio.formats import rfc2822
+from orchestrator.emulators.twilio.formats import rfc2822, utc_now
 from orchestrator.emulators.twilio.model import Conference, Leg, Member, Number
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.emulators.twilio.media import MediaStream
 
 Json = dict[str, Any]
+_LATE = timedelta(seconds=2)
 
 
 class RestError(Exception):
@@ -46,7 +48,7 @@ def call(account: "Account", leg: Leg) -> Json:
         "from_formatted": leg.sender,
         "to": leg.to,
         "to_formatted": leg.to,
-        "status": leg.status,
+        "status": _status(account, leg),
         "direction": leg.direction,
         "date_created": rfc2822(leg.created),
         "date_updated": rfc2822(leg.updated),
@@ -66,6 +68,13 @@ def call(account: "Account", leg: Leg) -> Json:
         "uri": f"{uri}.json",
         "subresource_uris": {"streams": f"{uri}/Streams.json"},
     }
+
+
+def _status(account: "Account", leg: Leg) -> str:
+    is_late = account.switches["call-reads"] == "late" and leg.ended is not None
+    if is_late and leg.ended is not None and utc_now() - leg.ended < _LATE:
+        return leg.status_before_end
+    return leg.status
 
 
 def stream(account: "Account", leg: Leg, found: "MediaStream") -> Json:

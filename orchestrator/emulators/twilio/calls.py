@@ -79,6 +79,7 @@ def finish(account: "Account", leg: "Leg", status: str, ended_by: str) -> None:
     """End a leg for good: its streams, its room, its children, its document; a second end does nothing."""
     if leg.is_over:
         return
+    leg.status_before_end = leg.status
     leg.status, leg.ended, leg.ended_by = status, utc_now(), ended_by
     leg.updated, leg.playing, leg.interruption = leg.ended, None, "hangup"
     if leg.answered_at is not None:

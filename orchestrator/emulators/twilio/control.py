@@ -4,26 +4,23 @@ No credentials. Bodies and answers are JSON; an action that makes no sense now i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from orchestrator.emulators.audio import Kind
 from orchestrator.emulators.faults import BadRulesError
-from orchestrator.emulators.twilio import answers, calls, placing, rooms
+from orchestrator.emulators.twilio import answers, calls, placing
+from orchestrator.emulators.twilio.actions import ACTIONS, conflict, others
 from orchestrator.emulators.twilio.formats import rfc2822
 from orchestrator.emulators.twilio.keys import ACCOUNT
-from orchestrator.emulators.twilio.model import Conference, Leg, Member, Number, Role
-from orchestrator.emulators.twilio.switches import SWITCHES, UnknownSwitchError
+from orchestrator.emulators.twilio.model import Conference, Leg, Number
+from orchestrator.emulators.twilio.switches import UnknownSwitchError
 
 if TYPE_CHECKING:
     from orchestrator.emulators.twilio.account import Account
 
 Json = dict[str, Any]
-_CONFERENCE_WITHIN_S = 10.0
-_LOOKS = 2000
-_BREAKS = frozenset(SWITCHES["stream-break"])
+_RESET_WITHIN_S = 2.0
 
 
 def routes() -> list[web.RouteDef]:
@@ -44,10 +41,6 @@ def routes() -> list[web.RouteDef]:
         web.get(f"{base}/calls/{{call}}", _read_call),
         web.post(f"{base}/calls/{{call}}/{{action}}", _act),
     ]
-
-
-def conflict(message: str) -> web.HTTPConflict:
-    return web.HTTPConflict(text=message)
 
 
 async def _requests(request: web.Request) -> web.Response:
@@ -75,15 +68,20 @@ def _field(row: Json, name: str) -> object:
 async def _reset(request: web.Request) -> web.Response:
     """End every call without a word and forget everything but the numbers."""
     account = request.app[ACCOUNT]
-    for leg in account.live_legs():
-        leg.callbacks = []
+    account.hooks.is_mute = True
+    legs = list(account.legs.values())
+    for leg in legs:
         calls.finish(account, leg, "completed", "reset")
+    tasks = [task for leg in legs for task in (leg.task, *(stream.task for stream in leg.streams)) if task]
+    await asyncio.wait([*tasks, asyncio.create_task(asyncio.sleep(0))], timeout=_RESET_WITHIN_S)
+    account.hooks.is_mute = False
     account.faults.clear()
     account.switches.reset()
     for kept in (account.requests, account.alerts, account.hooks.deliveries):
         kept.clear()
     account.legs.clear()
     account.conferences.clear()
+    account.queues.waiting.clear()
     return web.Response(status=204)
 
 
@@ -167,7 +165,7 @@ def _call(account: "Account", leg: Leg) -> Json:
         "role": leg.role.value,
         "direction": leg.direction,
         "status": leg.status,
-        "legs": [{"sid": other.sid, "status": other.status, "role": other.role} for other in _others(leg)],
+        "legs": [{"sid": other.sid, "status": other.status, "role": other.role} for other in others(leg)],
         "streams": [
             {"sid": s.sid, "name": s.name, "state": s.state.value, "frames_sent": s.frames_sent} for s in leg.streams
         ],
@@ -179,11 +177,6 @@ def _call(account: "Account", leg: Leg) -> Json:
         "started_at": rfc2822(leg.started),
         "duration_s": leg.duration_s,
     }
-
-
-def _others(leg: Leg) -> list[Leg]:
-    in_room = [member.leg for member in leg.room.members if member.leg is not leg] if leg.room else []
-    return [*leg.children, *(other for other in in_room if other not in leg.children)]
 
 
 def _conference(leg: Leg) -> Json | None:
@@ -201,156 +194,11 @@ def _conference(leg: Leg) -> Json | None:
 
 
 async def _act(request: web.Request) -> web.Response:
-    action = _ACTIONS.get(request.match_info["action"])
+    action = ACTIONS.get(request.match_info["action"])
     if action is None:
-        raise web.HTTPNotFound(text=f"no such action; there are: {', '.join(_ACTIONS)}")
+        raise web.HTTPNotFound(text=f"no such action; there are: {', '.join(ACTIONS)}")
     given = await request.json() if request.can_read_body else {}
     leg = _leg(request)
     if leg.is_over:
         raise conflict("the call is over")
     return web.json_response(await action(request.app[ACCOUNT], leg, given))
-
-
-async def _conference_of(leg: Leg) -> Conference:
-    """Return the leg's conference, waiting a little for a call that is on its way into one."""
-    deadline = asyncio.get_running_loop().time() + _CONFERENCE_WITHIN_S
-    while not isinstance(leg.room, Conference):
-        if leg.is_over or asyncio.get_running_loop().time() > deadline:
-            raise conflict("the call is in no conference")
-        await asyncio.sleep(0.02)
-    return leg.room
-
-
-async def _joins(account: "Account", leg: Leg, given: Json, **more: str) -> Json:
-    """Let an agent's device join the conference of the call, and wait until it is in."""
-    room = await _conference_of(leg)
-    label = str(given.get("label", ""))
-    agent = placing.device(str(given.get("client") or label or "agent"))
-    placing.into_conference(account, agent, room, {"participantLabel": label, "beep": "false", **more})
-    for _ in range(_LOOKS):
-        if agent.room is room or agent.is_over:
-            break
-        await asyncio.sleep(_CONFERENCE_WITHIN_S / _LOOKS)
-    if agent.room is not room:
-        raise conflict("the agent was not let in")
-    return {"sid": agent.sid}
-
-
-async def _agent_joins(account: "Account", leg: Leg, given: Json) -> Json:
-    return await _joins(account, leg, given)
-
-
-async def _coach_joins(account: "Account", leg: Leg, given: Json) -> Json:
-    """Let a coach join, heard by one agent only: ``leg``, else the first."""
-    room = await _conference_of(leg)
-    agents = [member.leg for member in room.members if member.leg.role is Role.AGENT and not member.coaching]
-    coached = str(given.get("leg") or (agents[0].sid if agents else ""))
-    if not coached:
-        raise conflict("there is no agent to coach")
-    return await _joins(account, leg, given, coach=coached)
-
-
-async def _agent_leaves(account: "Account", leg: Leg, given: Json) -> Json:
-    """Let an agent hang up: the one of ``leg`` or ``label``, else the last to come."""
-    agent = _agent(account, leg, given)
-    calls.finish(account, agent, "completed", "hung-up")
-    return {"sid": agent.sid}
-
-
-def _agent(account: "Account", leg: Leg, given: Json) -> Leg:
-    others = [other for other in _others(leg) if not other.is_over]
-    if given.get("leg"):
-        return account.legs[str(given["leg"])]
-    if given.get("label"):
-        room = leg.room.members if leg.room else []
-        others = [member.leg for member in room if member.label == given["label"]]
-    agents = [other for other in others if other.role is Role.AGENT]
-    if not agents:
-        raise conflict("no such agent is connected")
-    return agents[-1]
-
-
-def _member(account: "Account", leg: Leg, given: Json) -> Member:
-    wanted = account.legs.get(str(given.get("leg") or leg.sid), leg)
-    member = wanted.member
-    if member is None or not isinstance(wanted.room, Conference):
-        raise conflict("the leg is in no conference")
-    return member
-
-
-async def _hold(account: "Account", leg: Leg, given: Json) -> Json:
-    rooms.set_flags(account, _member(account, leg, given), held=True)
-    return {}
-
-
-async def _unhold(account: "Account", leg: Leg, given: Json) -> Json:
-    rooms.set_flags(account, _member(account, leg, given), held=False)
-    return {}
-
-
-async def _hangup(account: "Account", leg: Leg, given: Json) -> Json:
-    """Let the far end of this leg hang up."""
-    status = "completed" if leg.is_in_progress else str(given.get("status", "canceled"))
-    calls.finish(account, leg, status, "hung-up")
-    return {}
-
-
-async def _say(account: "Account", leg: Leg, given: Json) -> Json:
-    """Let somebody on the call speak now: ``text``, ``role`` (customer), ``kind`` where it is not speech."""
-    role = Role(given.get("role", "customer"))
-    speaker = leg if leg.role is role else next((o for o in _others(leg) if o.role is role), None)
-    if speaker is None:
-        raise conflict(f"nobody on the call is {role}")
-    kind = Kind(given["kind"]) if given.get("kind") else None
-    conversation = speaker.room.conversation if speaker.room else account.conversation()
-    spoken = conversation.say(speaker, str(given["text"]), account.clock.now(), kind)
-    return {"utterance": spoken.number, "seconds": round(spoken.end - spoken.start, 3)}
-
-
-async def _break_stream(_account: "Account", leg: Leg, given: Json) -> Json:
-    """Cut the newest live stream; ``mode`` says which callbacks follow."""
-    mode = str(given.get("mode", "error-then-stopped"))
-    if mode not in _BREAKS:
-        raise web.HTTPBadRequest(text=f"mode is one of {', '.join(sorted(_BREAKS))}")
-    stream = next((s for s in reversed(leg.streams) if s.state == "live"), None)
-    if stream is None:
-        raise conflict("no stream is live")
-    stream.cut(mode)
-    return {"sid": stream.sid, "name": stream.name}
-
-
-async def _agent_answers(account: "Account", leg: Leg, given: Json) -> Json:
-    """Let a ringing leg that this call dials answer (or this very leg, if it is the one that rings)."""
-    return await _pick_up(account, leg, given, "answered")
-
-
-async def _agent_declines(account: "Account", leg: Leg, given: Json) -> Json:
-    """Let a ringing leg decline: ``status`` busy (default), no-answer or failed."""
-    return await _pick_up(account, leg, given, str(given.get("status", "busy")))
-
-
-async def _pick_up(account: "Account", leg: Leg, given: Json, outcome: str) -> Json:
-    deadline = asyncio.get_running_loop().time() + _CONFERENCE_WITHIN_S
-    while asyncio.get_running_loop().time() < deadline:
-        for ringing in [leg, *leg.children]:
-            future = ringing.picked_up
-            is_wanted = given.get("leg") in {None, ringing.sid}
-            if is_wanted and future is not None and not future.done():
-                future.set_result(outcome)
-                return {"sid": ringing.sid}
-        await asyncio.sleep(0.02 / max(1.0, account.clock.speed))
-    raise conflict("nothing rings")
-
-
-_ACTIONS: dict[str, Callable[["Account", Leg, Json], Awaitable[Json]]] = {
-    "agent-joins": _agent_joins,
-    "agent-leaves": _agent_leaves,
-    "hold": _hold,
-    "unhold": _unhold,
-    "hangup": _hangup,
-    "say": _say,
-    "break-stream": _break_stream,
-    "agent-answers": _agent_answers,
-    "agent-declines": _agent_declines,
-    "coach-joins": _coach_joins,
-}

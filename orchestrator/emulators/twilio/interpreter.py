@@ -29,6 +29,8 @@ def redirect(account: "Account", leg: "Leg", step: Step) -> None:
     """Leave whatever the leg does and go on with another document (Twilio: Call resource, update)."""
     before = leg.task
     leg.interruption = "redirect"
+    if leg.parent is not None and leg in leg.parent.children:
+        leg.parent.children.remove(leg)  # it lives on its own from here
     rooms.leave(account, leg, "participant_updated_via_api")
     if account.switches["streams-on-redirect"] == "end":
         for stream in leg.streams:

@@ -120,7 +120,7 @@ class MediaStream:
 
     async def _run(self) -> None:
         url = self._dialed_url()
-        if url is None:
+        if url is None or not await self._may_dial():
             return
         headers = {
             "User-Agent": "Twilio.TmeWs/1.0",
@@ -156,6 +156,17 @@ class MediaStream:
         else:
             return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
         return None
+
+    async def _may_dial(self) -> bool:
+        """Act out a fault of the operation ``stream-dial``: ``drop`` is the failure that nobody is told of."""
+        rule = self.account.faults.take("stream-dial", {"call_sid": self.leg.sid, "name": self.name})
+        if rule is None:
+            return True
+        await asyncio.sleep(rule.delay_ms / 1000)
+        if rule.drop or rule.status is not None:
+            how = "silent" if rule.drop else self.account.switches["stream-connect-failure"]
+            self.cut(how, 31920, f"the upgrade was answered with {rule.status}")
+        return not (rule.drop or rule.status is not None)
 
     async def _stream(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         if self.state is State.CONNECTING:

@@ -55,6 +55,7 @@ class Leg:
     direction: str
     role: Role
     status: str = "queued"
+    status_before_end: str = ""
     parent: "Leg | None" = None
     sid: str = field(default_factory=lambda: sid("CA"))
     created: datetime = field(default_factory=utc_now)
@@ -100,6 +101,7 @@ class Member:
     label: str = ""
     muted: bool = False
     held: bool = False
+    hold_is_silent: bool = False
     coaching: bool = False
     coached_sid: str = ""
     start_on_enter: bool = True

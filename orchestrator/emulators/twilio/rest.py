@@ -14,7 +14,7 @@ from orchestrator.emulators.twilio import answers, calls, interpreter, media, pl
 from orchestrator.emulators.twilio.answers import RestError, not_found
 from orchestrator.emulators.twilio.documents import Step
 from orchestrator.emulators.twilio.keys import ACCOUNT, FORM, Form
-from orchestrator.emulators.twilio.model import TERMINAL, Callback, Leg, Role
+from orchestrator.emulators.twilio.model import Callback, Leg, Role
 
 if TYPE_CHECKING:
     from orchestrator.emulators.twilio.account import Account
@@ -161,18 +161,23 @@ async def stop_stream(request: web.Request) -> web.Response:
     account, leg = request.app[ACCOUNT], leg_of(request)
     if request[FORM].get("Status") != "stopped":
         raise RestError(400, 20001, "Status must be stopped")
-    if leg.status in TERMINAL:
-        raise not_in_progress(account)
     stream = media.find_stream(leg, request.match_info["stream"])
+    if leg.is_over:
+        _refuse_stop(request, "stop-on-ended-call")
     if stream is None:
         raise not_found(request.path)
-    if not stream.is_running:
-        match account.switches["stop-stopped-stream"]:
-            case "404":
-                raise not_found(request.path)
-            case "21220":
-                raise not_in_progress(account)
-            case _:
-                pass
+    if not stream.is_running and not leg.is_over:
+        _refuse_stop(request, "stop-stopped-stream")
     stream.stop()
     return web.json_response(answers.stream(account, leg, stream))
+
+
+def _refuse_stop(request: web.Request, switch: str) -> None:
+    """Refuse to stop what is stopped as the switch says, or let it pass."""
+    match request.app[ACCOUNT].switches[switch]:
+        case "404":
+            raise not_found(request.path)
+        case "21220":
+            raise not_in_progress(request.app[ACCOUNT])
+        case _:
+            return

@@ -134,6 +134,8 @@ async def update_participant(request: web.Request) -> web.Response:
     account, form, member = request.app[ACCOUNT], request[FORM], member_of(request)
     held = is_true(form["Hold"]) if "Hold" in form else None
     muted = is_true(form["Muted"]) if "Muted" in form else None
+    is_silent = account.switches["hold-without-url"] == "silence"
+    member.hold_is_silent = bool(held) and is_silent and not form.get("HoldUrl")
     if held and form.get("HoldUrl"):
         _ask_for_hold_music(account, member, form)
     rooms.set_flags(account, member, held=held, muted=muted)

@@ -21,7 +21,7 @@ def outbound(leg: Leg, now: float) -> bytes:
     if leg.room is None or member is None:
         return tone(Kind.SILENCE)
     if member.held:
-        return tone(Kind.HOLD_MUSIC)
+        return tone(Kind.SILENCE if member.hold_is_silent else Kind.HOLD_MUSIC)
     if leg.room.is_waiting:
         return tone(Kind.QUEUE_MUSIC)
     return _mix(leg.room, member, now)

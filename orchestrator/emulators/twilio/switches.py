@@ -22,6 +22,10 @@ SWITCHES: Final[dict[str, tuple[str, ...]]] = {
     "stream-create-status": ("200", "201"),
     # Stopping a stream that is already stopped, on a call in progress.
     "stop-stopped-stream": ("404", "200", "21220"),
+    # Stopping a stream on a call that has ended.
+    "stop-on-ended-call": ("21220", "404", "200"),
+    # Reads of a call: exact, or still saying in-progress for 2 s after the end ("eventually consistent").
+    "call-reads": ("exact", "late"),
     # A second live stream of the same name on one call.
     "duplicate-stream-name": ("refuse", "accept"),
     # `<Stop>` of a stream that does not run: passed over, or the document fails.

@@ -1,5 +1,10 @@
 """Delivery of webhooks: signed, tried as the URL's overrides say, spoilt as the fault rules say.
 
+Kinds, which are the operations of fault rules: ``voice``, ``voice-fallback``, ``redirect`` (`<Redirect>`),
+``call-redirect`` (a REST update), ``dial-action``, ``enqueue-action``, ``gather-action``, ``whisper``,
+``hold-music``, ``stream-status``, ``call-status``, ``conference-status``. A rule matches on ``call_sid`` and on
+any parameter of the request. Its ``status`` and ``body`` are taken for the service's answer.
+
 Every attempt is kept in `Webhooks.deliveries`. Deliveries run side by side; nothing makes one wait for
 another, so their order of arrival is not promised (Twilio: status callbacks).
 """
@@ -61,13 +66,17 @@ class Webhooks:
     switches: "Switches"
     deliveries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
+    is_mute: bool = False
+
     def __post_init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
         self._passed = asyncio.Event()
 
     def send(self, hook: Webhook) -> None:
-        """Deliver in the background; the answer is logged and ignored."""
+        """Deliver in the background; the answer is logged and ignored. Nothing goes out while mute."""
+        if self.is_mute:
+            return
         task = asyncio.create_task(self._send(hook))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
