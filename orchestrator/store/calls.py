@@ -104,7 +104,9 @@ class CallStore(CallReader, Indexes, ParkedEvents):
             return self._commit(None, first, event, shared_indexes=shared)
         except _Conflict as conflict:
             applied = self._apply_from(conflict.stored, call_sid, event)
-            return applied or self._commit(None, first, event, shared_indexes=shared)
+        if applied is None:  # it expired between two tries: a call of days ago under the same SID
+            raise CallContended(call_sid, TRIES)
+        return applied
 
     def apply(
         self, call_sid: str, event: Event, *, counts_of: Callable[[Call, Call], Mapping[str, float]] | None = None

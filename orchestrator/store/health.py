@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from orchestrator.store.connect import Redis
 
 UNKNOWN = "unknown"
+OLDEST = (6, 2)
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Health:
             found.append("Redis keeps no append-only file: a crash of Redis forgets live calls (appendonly yes)")
         if self.eviction not in {"noeviction", UNKNOWN}:
             found.append(f"Redis evicts keys when memory is short ({self.eviction}): it must be noeviction")
+        if self.version.startswith("Redis ") and _numbers(self.version) < OLDEST:
+            found.append(f"{self.version} is too old: Redis 6.2 or later is needed")
         return found
 
 
@@ -65,3 +68,8 @@ def _setting(redis: Redis, name: str) -> str:
 
 def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = version.partition(" ")[2].split(".")[:2]
+    return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else OLDEST

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orchestrator.store.codec import decode_call, decode_event, name_in
+from orchestrator.store.errors import CallUnreadable
 from orchestrator.store.scripts import Script
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ class CallReader:
         return decode_call(document, call_sid) if document else None
 
     def load_many(self, call_sids: Iterable[str]) -> list[Call]:
-        """Those that exist, in the order asked for; one round trip per shard and 100 calls."""
+        """Those that exist, in the order asked for; one round trip per shard and 100 calls.
+
+        Unreadable ones are left out, so that one of them does not take a whole list with it; `load` tells of them.
+        """
         wanted = list(call_sids)
         by_shard: dict[int, list[str]] = defaultdict(list)
         for sid in wanted:
@@ -77,7 +81,8 @@ class CallReader:
                 part = sids[start : start + BATCH]
                 documents = _load_many.run(self._redis, [self._keys.of(sid).document for sid in part])
                 found.update(zip(part, documents, strict=True))
-        return [decode_call(found[sid], sid) for sid in wanted if found[sid]]
+        calls = (_readable(found[sid], sid) for sid in wanted)
+        return [call for call in calls if call is not None]
 
     def timeline(self, call_sid: str) -> list[TimelineEntry]:
         """Oldest first; empty for an unknown call."""
@@ -160,6 +165,15 @@ class CallReader:
 def _position(cursor: str | None) -> tuple[int, str] | None:
     created_at, _, call_sid = (cursor or "").partition(":")
     return (int(created_at), call_sid) if created_at.isdecimal() and call_sid else None
+
+
+def _readable(document: bytes, call_sid: str) -> Call | None:
+    if not document:
+        return None
+    try:
+        return decode_call(document, call_sid)
+    except CallUnreadable:
+        return None
 
 
 def _entry(identifier: bytes, fields: dict[bytes, bytes]) -> TimelineEntry:

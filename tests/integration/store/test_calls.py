@@ -289,8 +289,11 @@ def test_an_unreadable_call_has_its_own_error(redis: Redis, store: CallStore, ar
     store.begin(arrived())
     redis.execute_command("HSET", store.keys.of("CA1").document, "document", '{"call_sid": 5}')
 
+    store.begin(arrived("CA2"))
+
     with pytest.raises(CallUnreadable):
         store.load("CA1")
+    assert [call.call_sid for call in store.list().calls] == ["CA2"]
 
 
 def test_an_event_of_a_newer_release_stays_in_the_timeline(redis: Redis, store: CallStore, arrived: Arrive) -> None:
