@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from orchestrator.asapp.wire import TranscriptMessage
 
 
-class Received(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A real-time message as stored: offsets in its stream, role, words, and when it was received."""
+class Received(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"at": "received_at"}):
+    """A real-time message as stored: offsets in its stream, role, words, and when it was received (`at`)."""
 
     stream_id: str
     role: str
