@@ -90,7 +90,7 @@ def _route(value: object) -> str | None:
             return None
         case "redirect":
             return _web_url(rest)
-        case "enqueue" if re.fullmatch(r"WW[0-9a-zA-Z]{32}", rest):
+        case "enqueue" if re.fullmatch(r"WW[0-9a-f]{32}", rest):
             return None
         case "dial" if re.fullmatch(r"\+[1-9][0-9]{4,14}|client:[\w.@+-]{1,121}|sips?:[^\s\"<>]{3,255}", rest):
             return None

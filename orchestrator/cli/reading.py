@@ -1,0 +1,29 @@
+"""What the commands that look at calls share: the services, and a call named by any of its legs."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator import log
+from orchestrator.core.call import Call
+from orchestrator.services import Services, build
+from orchestrator.settings import Settings
+
+
+def services() -> Services:
+    """From the environment; only warnings are logged, since the answer is what was asked for."""
+    settings = Settings.from_environment()
+    log.configure(settings.log_format, "warning")
+    return build(settings)
+
+
+def known_call(services: Services, sid: str) -> Call:
+    """Raises a usage-friendly failure (exit 1) when no call has this SID."""
+    store = services.store
+    found = store.load(sid)
+    if found is None:
+        named = store.resolve("leg", sid)
+        found = store.load(named) if named is not None else None
+    if found is None:
+        raise click.ClickException(f"No call is known by {sid}")
+    return found

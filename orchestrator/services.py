@@ -1,0 +1,114 @@
+"""The one composition root: everything that views and workers use, built from settings.
+
+`build` opens no connection and starts no thread, so an application can be made, and answers callers, with Redis away.
+Whoever builds it may close it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from orchestrator.asapp.client import AsappClient
+from orchestrator.asapp.stream_url import StreamUrls
+from orchestrator.asapp.wire import StoredMessage
+from orchestrator.clock import Clock
+from orchestrator.core.reconcile import is_urgent, reconcile
+from orchestrator.core.transition import begin, transition
+from orchestrator.errors import ConfigurationError
+from orchestrator.http import Http
+from orchestrator.metrics import Tally, measure
+from orchestrator.profiles import Profiles, load
+from orchestrator.settings import Settings
+from orchestrator.store.budgets import ConcurrencyLimit, TokenBucket
+from orchestrator.store.calls import CallStore
+from orchestrator.store.connect import Redis, connect
+from orchestrator.store.heartbeat import Heartbeat
+from orchestrator.store.keys import Keys
+from orchestrator.store.messages import MessageStore
+from orchestrator.store.queue import DueQueue
+from orchestrator.store.rules import Rules
+from orchestrator.store.utterances import UtteranceStore
+from orchestrator.twilio.client import TwilioClient
+from orchestrator.twilio.signature import SignatureCheck
+from orchestrator.twilio.twiml import CallbackUrls
+
+_DAY_S = 86_400
+
+
+@dataclasses.dataclass(frozen=True)
+class Budgets:
+    """What all workers together may ask of the vendors."""
+
+    asapp: TokenBucket
+    twilio: ConcurrencyLimit
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Services:
+    """`store`, `queue` and what else keeps its state in Redis; the vendors' clients; what a site has chosen."""
+
+    settings: Settings
+    profiles: Profiles
+    clock: Clock
+    redis: Redis
+    store: CallStore
+    queue: DueQueue
+    slow_queue: DueQueue
+    utterances: UtteranceStore
+    after_call_messages: MessageStore[StoredMessage]
+    heartbeat: Heartbeat
+    budgets: Budgets
+    http: Http
+    asapp: AsappClient
+    twilio: TwilioClient
+    stream_urls: StreamUrls
+    signature: SignatureCheck
+    callback_urls: CallbackUrls
+    tally: Tally
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.http.close()
+        self.redis.close()
+
+
+RULES = Rules(begin=begin, transition=transition, reconcile=reconcile, is_urgent=is_urgent, measure=measure)
+
+
+def build(settings: Settings) -> Services:
+    """Raises `ConfigurationError` for what settings and profiles cannot mean together."""
+    if settings.redis_url is None:
+        raise ConfigurationError(["REDIS_URL is not set"])
+    profiles = load(settings.orchestrator_config)
+    redis = connect(settings.redis_url)
+    clock = Clock(redis)
+    keys = Keys(settings.redis_shards)
+    http = Http(pool=settings.worker_threads + settings.inline_worker_threads)
+    asapp = AsappClient(http, settings.asapp_api_base_url, settings.asapp_credentials)
+    return Services(
+        settings=settings,
+        profiles=profiles,
+        clock=clock,
+        redis=redis,
+        store=CallStore(
+            redis, rules=RULES, clock=clock, shards=settings.redis_shards, call_ttl_s=settings.call_ttl_days * _DAY_S
+        ),
+        queue=DueQueue(redis, keys),
+        slow_queue=DueQueue(redis, keys, "slow"),
+        utterances=UtteranceStore(redis, keys, ttl_s=settings.transcript_ttl_days * _DAY_S),
+        after_call_messages=MessageStore(redis, keys, StoredMessage, ttl_s=settings.transcript_ttl_days * _DAY_S),
+        heartbeat=Heartbeat(redis),
+        budgets=Budgets(
+            asapp=TokenBucket(redis, "asapp", rate_per_s=settings.asapp_max_rps, burst=settings.asapp_max_rps),
+            twilio=ConcurrencyLimit(redis, "twilio", settings.twilio_max_concurrency),
+        ),
+        http=http,
+        asapp=asapp,
+        twilio=TwilioClient(
+            http, settings.twilio_api_base_url, settings.twilio_account_sid, settings.twilio_credentials
+        ),
+        stream_urls=StreamUrls(redis, asapp, clock),
+        signature=SignatureCheck(settings.public_base_url, settings.signing_tokens),
+        callback_urls=CallbackUrls(settings.public_base_url),
+        tally=Tally(),
+    )

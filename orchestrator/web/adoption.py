@@ -1,0 +1,70 @@
+"""Which call a message belongs to, and what becomes of a message whose call is not known (yet).
+
+Only trustworthy sources make a call out of an unknown SID: a callback that carries our signed `?call=`, a stream
+status, TaskRouter's `call_sid`, the desktop API. Everything else that no rule resolves waits a minute under its
+conference or task and is applied when that becomes known. Names are written before the event that relies on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.core.call import Call
+from orchestrator.core.events import CallAdopted, Event
+from orchestrator.log import get_logger
+from orchestrator.store.errors import StoreUnavailable
+from orchestrator.web.context import services
+
+Names = tuple[tuple[str, str | None], ...]
+"""`(kind, identifier)`: `leg`, `conference` or `task`, in the order in which they are asked."""
+_DAY_S = 86_400
+_log = get_logger("orchestrator.web.adoption")
+
+
+def call_named(names: Names) -> str | None:
+    """The call that one of these names belongs to; a leg may be a call itself."""
+    store = services().store
+    for kind, identifier in names:
+        found = store.resolve(kind, identifier) if identifier else None
+        if found is not None:
+            return found
+    legs = (identifier for kind, identifier in names if kind == "leg" and identifier)
+    return next((leg for leg in legs if store.load(leg) is not None), None)
+
+
+def learn_names(call_sid: str, names: Names) -> None:
+    """Make the call findable under these names, and apply what waited for them."""
+    store, ttl_s = services().store, services().settings.call_ttl_days * _DAY_S
+    for kind, identifier in names:
+        if not identifier or identifier == call_sid or store.resolve(kind, identifier) == call_sid:
+            continue
+        store.index(kind, identifier, call_sid, ttl_s)
+        apply_all(call_sid, store.unpark(f"{kind}:{identifier}"))
+
+
+def apply_all(call_sid: str, events: Iterable[Event]) -> None:
+    for event in events:
+        services().store.apply(call_sid, event)
+
+
+def apply_or_adopt(call_sid: str, event: Event, *, via: str, called: str = "") -> Call:
+    """Apply to a call named by a trustworthy source, making it known first when it is not."""
+    store = services().store
+    applied = store.apply(call_sid, event)
+    if applied is None:
+        profile = services().profiles.match(called)
+        _log.info("call adopted", call_sid=call_sid, via=via)
+        store.begin(CallAdopted(at=event.at, call_sid=call_sid, profile=profile, via=via))
+        applied = store.apply(call_sid, event)
+    if applied is None:  # Redis was emptied between two commands; the source repeats its message
+        raise StoreUnavailable("The call vanished", call_sid=call_sid)
+    return applied.after
+
+
+def park(names: Names, event: Event) -> None:
+    """Keep an event until its conference or task is known as a call's."""
+    for kind, identifier in names:
+        if identifier and kind != "leg":
+            services().store.park(f"{kind}:{identifier}", event)
+            return
+    _log.info("event of no call", what=type(event).__name__)

@@ -1,0 +1,178 @@
+"""`/api/v1`: what agent desktops ask and report. JSON, bearer keys; the contract is `docs/api.md`.
+
+Reports and commands are events like any other: stored, then acted on by a worker. With `?wait=` the answer waits
+until what is true equals what is wanted; waiting costs a thread, so only so many may wait at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, g, request
+
+from orchestrator.core.call import Call
+from orchestrator.core.desired import is_converged, state_of
+from orchestrator.core.people import connected_agents
+from orchestrator.errors import OrchestratorError
+from orchestrator.store.errors import StoreUnavailable
+from orchestrator.store.reading import TimelineEntry
+from orchestrator.web import access
+from orchestrator.web.adoption import apply_or_adopt, call_named, learn_names
+from orchestrator.web.context import CALL_SID, body, received_at, services
+from orchestrator.web.desktop_events import parse
+from orchestrator.web.emergency import is_silencing, stop_at_once
+from orchestrator.web.render import Json, call_json, moment
+
+bp = Blueprint("api", __name__, url_prefix="/api/v1")
+bp.before_request(access.check_key)
+bp.after_request(access.allow_origin)
+
+STATES = frozenset(
+    ("waiting", "starting", "transcribing", "pausing", "paused", "interrupted", "survey", "not-transcribed", "ended")
+)
+MAX_LIMIT = 200
+MAX_WAIT_MS = 5000
+WAITERS = 24
+FIRST_LOOK_S = 0.02
+LONGEST_LOOK_S = 0.2
+_waiters = threading.BoundedSemaphore(WAITERS)
+
+
+def _json(document: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(document), status=status, content_type="application/json")
+
+
+def _invalid(name: str, what: str) -> OrchestratorError:
+    return OrchestratorError("invalid-parameter", f"{name} {what}", parameter=name)
+
+
+def _number(name: str, default: int, high: int) -> int:
+    text = request.args.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004  more digits than any limit has
+        raise _invalid(name, f"must be a whole number from 0 to {high}")
+    return min(int(text), high)
+
+
+@bp.get("/calls")
+def calls() -> Response:
+    state, agent_id = request.args.get("state"), request.args.get("agent_id")
+    if state is not None and state not in STATES:
+        raise _invalid("state", f"must be one of: {', '.join(sorted(STATES))}")
+    limit = max(1, _number("limit", 50, MAX_LIMIT))
+    page = services().store.list(limit=limit, cursor=request.args.get("cursor"), where=_filter(state, agent_id))
+    return _json({"calls": [call_json(call) for call in page.calls], "cursor": page.cursor})
+
+
+def _filter(state: str | None, agent_id: str | None) -> Callable[[Call], bool] | None:
+    if state is None and agent_id is None:
+        return None
+    return lambda call: state in {None, state_of(call)} and (agent_id is None or _has_agent(call, agent_id))
+
+
+def _has_agent(call: Call, agent_id: str) -> bool:
+    """Connected now or, of an ended call, transcribed once."""
+    ids = {agent.id for agent in connected_agents(call)}
+    return agent_id in (ids or {segment.agent_id for segment in call.segments})
+
+
+@bp.get("/calls/<sid>")
+def call(sid: str) -> Response:
+    return _json(call_json(_known(sid)))
+
+
+def _known(sid: str) -> Call:
+    """The call of any of its legs. Raises 404."""
+    store = services().store
+    if CALL_SID.match(sid):
+        found = store.load(sid)
+        if found is not None:
+            return found
+        named = store.resolve("leg", sid)
+        found = store.load(named) if named is not None else None
+        if found is not None:
+            return found
+    raise OrchestratorError("no-such-call", "No call is known by this SID")
+
+
+@bp.post("/calls/<sid>/events")
+def events(sid: str) -> tuple[Response, int] | Response:
+    """A fact or a command. 202 with the call; 200 once everything is as wanted, within `?wait=` milliseconds."""
+    wait_ms = _number("wait", 0, MAX_WAIT_MS)
+    if not CALL_SID.match(sid):
+        raise OrchestratorError("no-such-call", "This is not a Call SID")
+    reported = parse(body(), source=g.api_key.name)
+    try:
+        event = reported.event(received_at())
+        call_sid = call_named((("leg", sid),)) or sid
+        if reported.agent_leg:
+            learn_names(call_sid, (("leg", reported.agent_leg),))
+        after = apply_or_adopt(call_sid, event, via=f"api:{g.api_key.name}")
+    except StoreUnavailable:
+        if is_silencing(reported.event(0)):
+            stop_at_once(services(), sid)
+        raise
+    reached = _converged(after, wait_ms) if wait_ms else None
+    return _json(call_json(reached or after), 200 if reached is not None else 202)
+
+
+def _converged(call: Call, wait_ms: int) -> Call | None:
+    """The call once what is true equals what is wanted; None when time, or the room to wait, has run out."""
+    until = time.monotonic() + wait_ms / 1000
+    if is_converged(call):
+        return call
+    if not _waiters.acquire(blocking=False):
+        return None
+    try:
+        return _watched(call.call_sid, until)
+    finally:
+        _waiters.release()
+
+
+def _watched(call_sid: str, until: float) -> Call | None:
+    pause = FIRST_LOOK_S
+    while time.monotonic() + pause < until:
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_LOOK_S)
+        call = services().store.load(call_sid)
+        if call is not None and is_converged(call):
+            return call
+    return None
+
+
+@bp.get("/calls/<sid>/timeline")
+def timeline(sid: str) -> Response:
+    found = _known(sid)
+    entries = services().store.timeline(found.call_sid)
+    return _json({"call_sid": found.call_sid, "entries": [_entry(entry) for entry in entries]})
+
+
+def _entry(entry: TimelineEntry) -> Json:
+    event: Any = msgspec.to_builtins(entry.event) if entry.event is not None else None
+    if isinstance(event, dict):
+        event.pop("profile", None)
+    shown = asdict(entry) | {"at": moment(entry.at), "recorded_at": moment(entry.recorded_at), "event": event}
+    return {name: value for name, value in shown.items() if value not in (None, "")}
+
+
+@bp.get("/calls/<sid>/transcript")
+def transcript(sid: str) -> Response:
+    from orchestrator.transcripts import view  # noqa: PLC0415
+
+    kind = request.args.get("format", "json")
+    if kind not in {"json", "text", "vtt"}:
+        raise _invalid("format", "must be json, text or vtt")
+    document = view.transcript_of(services(), _known(sid).call_sid)
+    match kind:
+        case "text":
+            return Response(view.as_text(document), content_type="text/plain; charset=utf-8")
+        case "vtt":
+            return Response(view.as_vtt(document), content_type="text/vtt; charset=utf-8")
+        case _:
+            return _json(document)

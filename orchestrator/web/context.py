@@ -1,0 +1,73 @@
+"""What every view needs: the services of the application that answers, and bounded reading of what was sent."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import cast
+from urllib.parse import parse_qsl
+
+from flask import current_app, request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+
+from orchestrator.services import Services
+from orchestrator.store.errors import StoreUnavailable
+
+KEY = "orchestrator"
+CALL_SID = re.compile(r"CA[0-9a-f]{32}\Z")
+MAX_BODY = 64 * 1024
+MAX_FIELDS = 200
+PATIENCE_S = 0.9
+"""One operation on a hung Redis takes two seconds; who has seen one this slow must not begin another."""
+
+
+def services() -> Services:
+    return cast("Services", current_app.extensions[KEY])
+
+
+def received_at() -> int:
+    """Now, by Redis's clock (ms). Raises StoreUnavailable when asking for it showed that Redis hangs."""
+    started = time.monotonic()
+    at = services().clock.now_ms()
+    lose_patience(started)
+    return at
+
+
+def lose_patience(started: float) -> None:
+    """Raises StoreUnavailable when the store has used up this request's time; `started` by `time.monotonic()`."""
+    if time.monotonic() - started > PATIENCE_S:
+        raise StoreUnavailable("Redis answers too slowly")
+
+
+def body(limit: int = MAX_BODY) -> bytes:
+    """The raw body. Raises 413 above the limit, whatever Content-Length says."""
+    request.max_content_length = limit
+    if (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge
+    return request.get_data(cache=False, parse_form_data=False)
+
+
+def form_items() -> list[tuple[str, str]]:
+    """The form as sent, repeated and empty fields included: the same items are signed and read.
+
+    Raises 400 for more fields than any vendor sends and for what is not UTF-8. A body that is no form has no items.
+    """
+    raw = body()
+    if request.mimetype != "application/x-www-form-urlencoded" or not raw:
+        return []
+    try:
+        return parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS, separator="&"
+        )
+    except ValueError as error:
+        raise BadRequest from error
+
+
+def raw_target() -> str:
+    """Path and query exactly as requested, still percent-encoded: what Twilio has signed."""
+    target = str(request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.full_path)
+    if target.startswith(("http://", "https://")):
+        _, _, rest = target.partition("://")
+        _, slash, path = rest.partition("/")
+        return f"{slash}{path}"
+    return target

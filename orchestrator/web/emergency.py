@@ -1,0 +1,52 @@
+"""The one exception to "web handlers call no vendor": Redis is away, and somebody must not be heard any more.
+
+One best-effort stop goes to ASAPP for the call that the message names, before the message is answered 503 (its
+source repeats it, and then the reconciler makes sure). The answer waits for the stop only briefly; the stop itself
+ends within its own deadline. At most `_LINES` run at once, so a Redis that hangs in a busy hour cannot pile them up.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from orchestrator.core import events
+from orchestrator.log import get_logger
+
+if TYPE_CHECKING:
+    from orchestrator.services import Services
+
+_LINES = 16
+_STOP_MS = 2000
+_WAIT_S = 0.4
+_SILENCING = (
+    events.HoldReported,
+    events.PauseRequested,
+    events.ConsentWithdrawn,
+    events.ParticipantHeld,
+    events.SurveyTransferRequested,
+    events.SurveyReached,
+)
+_log = get_logger("orchestrator.web.emergency")
+_lines = ThreadPoolExecutor(_LINES, thread_name_prefix="emergency-stop")
+
+
+def is_silencing(event: events.Event | None) -> bool:
+    """Whether this event may mean that nobody may be heard from now on."""
+    return isinstance(event, _SILENCING)
+
+
+def stop_at_once(services: Services, call_sid: str) -> None:
+    """Send the stop; never raises."""
+    with suppress(RuntimeError):  # the interpreter is shutting down
+        wait([_lines.submit(_stop, services, call_sid)], _WAIT_S)
+
+
+def _stop(services: Services, call_sid: str) -> None:
+    try:
+        outcome = services.asapp.stop(call_sid, timeout_ms=_STOP_MS)
+    except Exception:  # noqa: BLE001  a boundary: this thread has no caller to tell
+        _log.exception("emergency stop failed", call_sid=call_sid)
+    else:
+        _log.warning("emergency stop sent, the store is away", call_sid=call_sid, verdict=str(outcome.verdict))

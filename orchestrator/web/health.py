@@ -1,0 +1,98 @@
+"""`/healthz` for load balancers, `/readyz` for people and alarms, `/metrics` for Prometheus.
+
+None of them calls a vendor. `/healthz` asks nobody: a process whose Redis is away still answers callers and must not
+be restarted for it. What is promised is counted in Redis, so any web process answers `/metrics` for all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import msgspec
+from flask import Blueprint, Response
+from werkzeug.exceptions import NotFound
+
+from orchestrator.core.desired import state_of
+from orchestrator.errors import OrchestratorError
+from orchestrator.metrics import exposition
+from orchestrator.services import Services
+from orchestrator.store import health as store_health
+from orchestrator.web.access import has_bearer
+from orchestrator.web.context import services
+from orchestrator.web.tallying import hand_over
+
+bp = Blueprint("health", __name__)
+
+_BATCH = 500
+Line = dict[str, object]
+
+
+@bp.get("/healthz")
+def healthz() -> Response:
+    return Response("ok\n", content_type="text/plain; charset=utf-8")
+
+
+@bp.get("/readyz")
+def readyz() -> Response:
+    """One JSON line per dependency; 503 when one that calls need is not well."""
+    lines = list(_lines(services()))
+    is_ready = all(line["ok"] for line in lines)
+    text = "\n".join(msgspec.json.encode(line).decode() for line in lines) + "\n"
+    return Response(text, status=200 if is_ready else 503, content_type="application/x-ndjson")
+
+
+def _lines(services: Services) -> Iterator[Line]:
+    redis = _line("redis", lambda: _redis(services))
+    yield redis
+    if redis["ok"]:
+        yield _line("stream_url", lambda: _stream_url(services))
+        yield _line("workers", lambda: _workers(services))
+
+
+def _line(name: str, look: Callable[[], Line]) -> Line:
+    started = time.monotonic()
+    try:
+        found = look()
+    except OrchestratorError as error:
+        found = {"ok": False, "error": error.error_id}
+    return {"dependency": name, **found, "ms": round((time.monotonic() - started) * 1000, 1)}
+
+
+def _redis(services: Services) -> Line:
+    return {"ok": True, **msgspec.to_builtins(store_health.ping(services.redis))}
+
+
+def _stream_url(services: Services) -> Line:
+    """Its absence harms no call that lives: streams are added later. It is shown, and does not make us unready."""
+    age_ms = services.stream_urls.age_ms()
+    return {"ok": True, "age_s": None if age_ms is None else round(age_ms / 1000, 1)}
+
+
+def _workers(services: Services) -> Line:
+    alive = len(list(services.heartbeat.workers()))
+    return {"ok": alive > 0, "alive": alive}
+
+
+@bp.get("/metrics")
+def metrics() -> Response:
+    """Prometheus text behind METRICS_TOKEN; without a token there is no such page."""
+    tokens = services().settings.metrics_token.values()
+    if not tokens:
+        raise NotFound
+    if not has_bearer(tokens):
+        raise OrchestratorError("unauthorized", "The metrics token is needed")
+    hand_over(services())
+    text = exposition(services().store.counters(), _calls_by_state(services()))
+    return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _calls_by_state(services: Services) -> Counter[str]:
+    """Live calls, counted when asked."""
+    counted: Counter[str] = Counter()
+    sids = services.store.live_sids()
+    while batch := list(islice(sids, _BATCH)):
+        counted.update(state_of(call) for call in services.store.load_many(batch))
+    return counted

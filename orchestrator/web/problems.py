@@ -1,0 +1,75 @@
+"""Errors as answers: RFC 9457 problem details under `/api`, one plain word elsewhere. `type` is a stable slug."""
+
+from __future__ import annotations
+
+import msgspec
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.log import get_logger
+
+STATUS = {
+    "invalid-event": 400,
+    "invalid-parameter": 400,
+    "malformed-request": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "no-such-call": 404,
+    "store-unavailable": 503,
+}
+_SLUGS = {
+    400: "bad-request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
+_INTERNAL = 500
+_log = get_logger("orchestrator.web")
+
+
+def problem(status: int, slug: str, title: str) -> Response:
+    document = {"type": slug, "title": title, "status": status}
+    return Response(msgspec.json.encode(document), status=status, content_type="application/problem+json")
+
+
+def _answer(status: int, slug: str, title: str) -> Response:
+    if request.path.startswith("/api"):
+        answer = problem(status, slug, title)
+    else:
+        answer = Response(slug, status=status, content_type="text/plain; charset=utf-8")
+    if slug == "unauthorized":
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if slug == "store-unavailable":
+        answer.headers["Retry-After"] = "1"
+    return answer
+
+
+def of_ours(error: OrchestratorError) -> Response:
+    status = STATUS.get(error.error_id, _INTERNAL)
+    if status >= _INTERNAL:
+        _log.warning("request failed", error_id=error.error_id, endpoint=request.endpoint)
+    return _answer(status, error.error_id, error.message)
+
+
+def of_http(error: HTTPException) -> Response:
+    status = error.code or _INTERNAL
+    answer = _answer(status, _SLUGS.get(status, "error"), error.name)
+    if allowed := getattr(error, "valid_methods", None):
+        answer.headers["Allow"] = ", ".join(allowed)
+    return answer
+
+
+def of_bug(error: Exception) -> Response:
+    """Whatever nobody foresaw: the answer says nothing about our inside, the log does."""
+    _log.error("request failed", error_id="internal", endpoint=request.endpoint, exc_info=error)
+    return _answer(_INTERNAL, "internal", "Internal error")
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(OrchestratorError, of_ours)
+    app.register_error_handler(HTTPException, of_http)
+    app.register_error_handler(Exception, of_bug)

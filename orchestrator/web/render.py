@@ -1,0 +1,90 @@
+"""How a call reads in the API: the JSON of the contract, with RFC 3339 times in milliseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.core.call import Call, Problem, Segment
+from orchestrator.core.desired import state_of
+from orchestrator.core.people import current_agent, is_agent_held, is_customer_connected, is_customer_held, pause_reason
+
+Json = dict[str, Any]
+
+
+def moment(ms: int | None) -> str | None:
+    """Milliseconds since the epoch as RFC 3339, `2026-01-02T03:04:05.678Z`."""
+    if ms is None:
+        return None
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def call_json(call: Call) -> Json:
+    stream, transcription = call.current_stream, call.transcription
+    return {
+        "call_sid": call.call_sid,
+        "state": state_of(call),
+        "direction": call.direction,
+        "created_at": moment(call.created_at),
+        "updated_at": moment(call.updated_at or call.created_at),
+        "ended_at": moment(call.ended_at),
+        "transcription": {
+            "state": str(transcription.state),
+            "agent_id": transcription.agent_id,
+            "since": moment(transcription.since or call.created_at),
+        },
+        "media_stream": {
+            "name": stream.name if stream else None,
+            "state": str(stream.state) if stream else "none",
+        },
+        "pauses": _pauses(call),
+        "agent": _agent(call),
+        "customer": {
+            "id": call.customer_id or call.call_sid,
+            "is_connected": is_customer_connected(call),
+            "is_held": is_customer_held(call),
+        },
+        "segments": [_segment(each) for each in call.segments],
+        "problem": _problem(call.problem),
+        "version": call.version,
+    }
+
+
+def _pauses(call: Call) -> list[Json]:
+    """Named reasons as they stand; a hold in a conference beside them."""
+    pauses: list[Json] = [
+        {"reason": pause.reason, "since": moment(pause.since), "source": pause.source} for pause in call.pauses
+    ]
+    hold = "hold" if is_customer_held(call) else pause_reason(call)
+    if hold is not None and all(pause["reason"] != hold for pause in pauses):
+        stretch = call.paused[-1] if call.paused and call.paused[-1].end is None else None
+        since = stretch.start if stretch is not None else call.updated_at
+        pauses.append({"reason": hold, "since": moment(since), "source": "conference"})
+    return pauses
+
+
+def _agent(call: Call) -> Json | None:
+    agent = current_agent(call)
+    if agent is None:
+        return None
+    return {
+        "id": agent.id,
+        "leg": agent.leg,
+        "since": moment(agent.connected_since),
+        "is_held": is_agent_held(call, agent),
+    }
+
+
+def _segment(segment: Segment) -> Json:
+    return {"agent_id": segment.agent_id, "start": moment(segment.start), "end": moment(segment.end)}
+
+
+def _problem(problem: Problem | None) -> Json | None:
+    if problem is None:
+        return None
+    return {
+        "id": problem.id,
+        "since": moment(problem.since),
+        "detail": problem.detail,
+        "gave_up": problem.gave_up,
+    }

@@ -1,0 +1,83 @@
+"""How gunicorn serves the application: one set of options for `config/gunicorn.py` and `orchestrator serve`.
+
+Measured reasons are in the comments. `timeout` does not bound a view of gthread: every request to Redis or a vendor
+has its own deadline instead.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
+
+from orchestrator.web.application import create_app
+from orchestrator.worker.loop import Worker
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from orchestrator.settings import Settings
+
+_INLINE_DRAIN_S = 10.0
+_inline: list[Worker] = []
+
+
+def options(settings: Settings, *, workers: int) -> dict[str, Any]:
+    """Gunicorn's settings by name."""
+    return {
+        "bind": f"0.0.0.0:{settings.port}",
+        "worker_class": "gthread",  # no monkey-patching, flat latency, drains properly
+        "workers": workers,
+        "threads": 64,  # so many slow clients may stall before others feel it
+        "keepalive": 100,  # longer than the 90 s that Heroku's router keeps its connections
+        "graceful_timeout": 25,  # all that is in progress ends within the 30 s that platforms give
+        "timeout": 60,  # a worker that gives no sign to its master for so long is replaced
+        "backlog": 1024,  # connections that may wait while a worker restarts
+        "limit_request_line": 8190,  # bytes, the most that gunicorn takes
+        "limit_request_fields": 64,  # headers per request
+        "limit_request_field_size": 8190,  # bytes per header
+        "forwarder_headers": "",  # no header sets SCRIPT_NAME or PATH_INFO: signatures are for what was asked
+        "forwarded_allow_ips": "",  # X-Forwarded-* are read as TRUSTED_PROXIES says, nowhere else
+        "control_socket_disable": True,  # a container has no place, and nobody, for a control socket
+        "worker_tmp_dir": "/dev/shm" if sys.platform == "linux" else None,  # noqa: S108  signs of life need no disk
+        "logger_class": "orchestrator.web.access_log.AccessLog",  # our format; paths without their query
+        "accesslog": "-",  # on; AccessLog decides where it goes
+        "proc_name": "orchestrator-web",
+        "post_worker_init": start_inline_worker,
+        "worker_exit": stop_inline_worker,
+    }
+
+
+def start_inline_worker(worker: Any) -> None:
+    """Gunicorn's `post_worker_init`: with INLINE_WORKER_THREADS this web process works on calls, too."""
+    services = worker.wsgi.extensions["orchestrator"]
+    threads = services.settings.inline_worker_threads
+    if threads:
+        inline = Worker(services, threads)
+        inline.start()
+        _inline.append(inline)
+
+
+def stop_inline_worker(_server: Any, _worker: Any) -> None:
+    """Gunicorn's `worker_exit`: requests have ended by now; actions under way are finished and recorded."""
+    for inline in _inline:
+        inline.stop(_INLINE_DRAIN_S)
+    _inline.clear()
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn without its command line. `run` returns, by SystemExit, when it was told to end."""
+
+    def __init__(self, settings: Settings, *, workers: int = 1) -> None:
+        self._settings = settings
+        self._options = options(settings, workers=workers)
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Called in each worker process, after the fork."""
+        return create_app(self._settings)

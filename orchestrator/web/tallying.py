@@ -1,0 +1,85 @@
+"""Times every answer, and hands this process's tally to Redis every few seconds and at its end.
+
+The thread starts with the first request, in the process that answers it (an application may be built before a fork).
+Counts that cannot be handed over are kept for the next time.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from contextlib import suppress
+
+from flask import Flask, Response, g, request
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.log import get_logger
+from orchestrator.services import Services
+
+EVERY_S = 2.0
+_ADD = "for i = 1, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1]) end return 1"
+_log = get_logger("orchestrator.web.tallying")
+
+
+def hand_over(services: Services) -> None:
+    """Add this process's counts to those in Redis. Raises StoreUnavailable, the counts kept."""
+    counts = services.tally.take()
+    if not counts:
+        return
+    flat = [part for pair in counts.items() for part in pair]
+    try:
+        services.redis.execute_command("EVAL", _ADD, 1, services.store.keys.counters(0), *flat)
+    except OrchestratorError:
+        services.tally.add(counts)
+        raise
+
+
+class Keeper:
+    """Hands over again and again, one thread per process."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lock = threading.Lock()
+        self._pid = 0
+
+    def ensure_running(self) -> None:
+        if self._pid == os.getpid():
+            return
+        with self._lock:
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                atexit.register(self._last_time)
+                threading.Thread(target=self._run, name="tally", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(EVERY_S)
+            try:
+                hand_over(self._services)
+            except OrchestratorError as error:
+                _log.debug("counts kept for later", error_id=error.error_id)
+            except Exception:  # noqa: BLE001  counting must go on whatever is wrong with one round of it
+                _log.exception("counts could not be handed over")
+
+    def _last_time(self) -> None:
+        with suppress(OrchestratorError):
+            hand_over(self._services)
+
+
+def register(app: Flask, services: Services) -> None:
+    keeper = Keeper(services)
+
+    def begin() -> None:
+        g.began = time.monotonic()
+
+    def end(answer: Response) -> Response:
+        began = g.get("began")
+        if began is not None and request.endpoint is not None:
+            services.tally.webhook(request.endpoint, answer.status_code, time.monotonic() - began)
+        keeper.ensure_running()
+        return answer
+
+    app.before_request(begin)
+    app.after_request(end)

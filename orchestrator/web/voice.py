@@ -1,0 +1,188 @@
+"""`/twilio/voice` and what else Twilio fetches TwiML from. A caller is never dropped because of us.
+
+So these views alone catch everything: whatever fails inside, the profile's route is answered, without a media stream
+if need be; the reconciler adds the stream by REST once the call is known. No vendor is called here. A new call costs
+one round trip to Redis; with Redis away the answer comes within its two seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from flask import Blueprint, Response, g, request
+
+from orchestrator.core.call import Call, StreamState
+from orchestrator.core.events import CallArrived, DialEnded, SurveyReached
+from orchestrator.core.people import connected_agents
+from orchestrator.core.profile import Profile
+from orchestrator.errors import OrchestratorError
+from orchestrator.log import get_logger
+from orchestrator.store.errors import StoreUnavailable
+from orchestrator.twilio import twiml, wire
+from orchestrator.web.adoption import apply_or_adopt
+from orchestrator.web.context import lose_patience, received_at, services
+from orchestrator.web.emergency import is_silencing, stop_at_once
+from orchestrator.web.guard import check_signature, signed_call_sid
+
+bp = Blueprint("voice", __name__, url_prefix="/twilio")
+bp.before_request(check_signature)
+
+URL_WAIT_S = 0.7
+URL_LOOK_S = 0.05
+REPEAT_MS = 60_000
+_log = get_logger("orchestrator.web.voice")
+
+
+def _xml(document: str) -> Response:
+    return Response(document, content_type="text/xml; charset=utf-8")
+
+
+@bp.post("/voice")
+def voice() -> Response:
+    """The number's voice URL."""
+    fetch = wire.voice_request(g.form)
+    profile = services().profiles.match(fetch.called)
+    try:
+        return _xml(_answer_to(fetch, profile))
+    except OrchestratorError as error:
+        _log.warning("answered the route alone", call_sid=fetch.call_sid, error_id=error.error_id)
+    except Exception:  # noqa: BLE001  the boundary to the caller: a bug of ours must not drop a call
+        _log.exception("answered the route alone", call_sid=fetch.call_sid, error_id="internal")
+    return _xml(twiml.route_only(profile, fetch.call_sid, services().callback_urls))
+
+
+def _answer_to(fetch: wire.VoiceRequest, profile: Profile) -> str:
+    # A call that an agent's device places (its From matches `agent_identities`) will be told apart here.
+    started = time.monotonic()
+    at = received_at()
+    url = _stream_url(profile)
+    lose_patience(started)
+    applied = services().store.begin(
+        CallArrived(
+            at=at,
+            call_sid=fetch.call_sid,
+            profile=profile,
+            customer_id=_customer_id(profile, fetch),
+            customer_number=fetch.caller,
+            called_number=fetch.called,
+            has_stream_url=url is not None,
+            direction=fetch.direction or "inbound",
+        )
+    )
+    may_start = applied.is_new or _is_repeat(applied.after, at)
+    return twiml.answer(
+        applied.after,
+        stream_url=url if may_start and _asks_for_stream(applied.after) else None,
+        urls=services().callback_urls,
+    )
+
+
+def _stream_url(profile: Profile) -> str | None:
+    """The URL at hand; only when there is none, and the answer needs one, a bounded wait for a worker's fetch."""
+    if not profile.transcribe or profile.stream_from != "call-start" or profile.consent == "required":
+        return None
+    return services().stream_urls.at_hand() or _awaited_url()
+
+
+def _awaited_url() -> str | None:
+    """A worker fetches URLs ahead, so one may be on its way. With Redis away none can come: raises then."""
+    services().redis.execute_command("PING")
+    until = time.monotonic() + URL_WAIT_S
+    while time.monotonic() < until:
+        time.sleep(URL_LOOK_S)
+        url = services().stream_urls.at_hand()
+        if url is not None:
+            return url
+    return None
+
+
+def _asks_for_stream(call: Call) -> bool:
+    stream = call.current_stream
+    return stream is not None and stream.state is StreamState.REQUESTED and stream.origin == "twiml"
+
+
+def _is_repeat(call: Call, at: int) -> bool:
+    """Young enough that Twilio may not have seen our first answer."""
+    return at - call.created_at < REPEAT_MS
+
+
+def _customer_id(profile: Profile, fetch: wire.VoiceRequest) -> str:
+    kind, _, name = profile.customer_id.partition(":")
+    match kind:
+        case "from":
+            found = fetch.caller
+        case "sip_header":
+            found = fetch.sip_headers.get(name, "")
+        case "parameter":
+            found = fetch.parameters.get(name, "")
+        case _:
+            found = ""
+    return found or fetch.call_sid
+
+
+@bp.post("/voice-fallback")
+def voice_fallback() -> Response:
+    """The number's fallback URL: the route alone, no store."""
+    fetch = wire.voice_request(g.form)
+    profile = services().profiles.match(fetch.called)
+    return _xml(twiml.fallback(profile, fetch.call_sid, services().callback_urls))
+
+
+@bp.post("/dial-ended")
+def dial_ended() -> Response:
+    """What follows a dial or queue. The answer waits for nobody; the worker stops ASAPP meanwhile."""
+    result = wire.dial_ended(g.form)
+    call = _known_call(result.leg, lambda known, at: _dial_ended(known, result, at))
+    return _xml(
+        twiml.dial_ended(
+            call.profile,
+            call.call_sid,
+            outcome=result.outcome,
+            had_agent=_had_agent(call),
+            streams=_stream_names(call),
+            urls=services().callback_urls,
+            is_last=request.args.get("last") == "1",
+        )
+    )
+
+
+@bp.post("/survey")
+def survey() -> Response:
+    """The step in front of the survey."""
+    leg = wire.dial_ended(g.form).leg
+    call = _known_call(leg, lambda _, at: SurveyReached(at=at))
+    return _xml(twiml.survey(call.profile, _stream_names(call)))
+
+
+def _dial_ended(call: Call, result: wire.DialResult, at: int) -> DialEnded:
+    goes_to_survey = twiml.leads_to_survey(call.profile, outcome=result.outcome, had_agent=_had_agent(call))
+    return DialEnded(at=at, outcome=result.outcome, goes_to_survey=goes_to_survey)
+
+
+def _known_call(leg: str, event_for: Callable[[Call, int], DialEnded | SurveyReached]) -> Call:
+    """The call after this event; when that fails, a call of this leg with what its number's profile says."""
+    call_sid = signed_call_sid() or leg
+    stand_in = Call(call_sid=call_sid, profile=services().profiles.match(g.form.get("To", "")), created_at=0)
+    try:
+        at = received_at()
+        known = services().store.load(call_sid) or stand_in
+        return apply_or_adopt(call_sid, event_for(known, at), via="twiml", called=g.form.get("To", ""))
+    except OrchestratorError as error:
+        _log.warning("answered without the call's state", call_sid=call_sid, error_id=error.error_id)
+        if isinstance(error, StoreUnavailable) and is_silencing(event_for(stand_in, 0)):
+            stop_at_once(services(), call_sid)
+    except Exception:  # noqa: BLE001  as in `voice`
+        _log.exception("answered without the call's state", call_sid=call_sid, error_id="internal")
+    return stand_in
+
+
+def _had_agent(call: Call) -> bool:
+    """Whether an agent was ever on this call; of a leg that rang in vain Twilio's own word is better."""
+    was_reported = any(agent.is_reported is not None for agent in call.agents)
+    return bool(call.segments) or bool(connected_agents(call)) or was_reported
+
+
+def _stream_names(call: Call) -> list[str]:
+    """What may live; of a call without known streams the first one, since a stop of nothing does no harm."""
+    return [stream.name for stream in call.streams_that_may_live()] or ["asapp-1"]

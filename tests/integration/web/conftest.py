@@ -1,0 +1,93 @@
+"""The whole web application on a real Redis, and a vendor that records what it is asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from orchestrator.settings import Settings
+from tests.integration.conftest import RedisServer
+from tests.integration.web.site import BASE, PROFILES, TOKEN, MakeSettings, Site, Vendor, open_site
+
+
+@pytest.fixture(scope="session")
+def vendor_server() -> Iterator[Vendor]:
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            served.requests.append((self.path, json.loads(body) if body else {}))
+            one = {"streamId": "fake-stream", "status": {"code": 1000, "description": "OK"}}
+            told = {
+                "isOk": True,
+                "autotranscribeResponse": {"customer": one, "agent": one},
+                "streamingUrl": "wss://media.asapp.example/fake-path",
+            }
+            text = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def do_GET(self) -> None:
+            self._answer()
+
+        def do_POST(self) -> None:
+            self._answer()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served = Vendor(server)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield served
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def vendor(vendor_server: Vendor) -> Vendor:
+    vendor_server.requests.clear()
+    return vendor_server
+
+
+@pytest.fixture
+def make_settings(vendor: Vendor, tmp_path: Path) -> MakeSettings:
+    def make(redis_url: str, **changes: str) -> Settings:
+        path = tmp_path / "profiles.toml"
+        path.write_text(PROFILES)
+        return Settings.from_environment(
+            {
+                "REDIS_URL": redis_url,
+                "PUBLIC_BASE_URL": BASE,
+                "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+                "TWILIO_AUTH_TOKEN": TOKEN,
+                "TWILIO_API_BASE_URL": vendor.url,
+                "ASAPP_API_BASE_URL": vendor.url,
+                "ASAPP_API_ID": "fake-id",
+                "ASAPP_API_SECRET": "fake-secret",
+                "TRANSCRIPT_WEBHOOK_SECRET": "fake-old, fake-new",
+                "AGENT_API_KEYS": "desk:fake-key,board:fake-reader:read",
+                "AGENT_API_ORIGINS": "https://desk.example",
+                "METRICS_TOKEN": "fake-metrics",
+                "ORCHESTRATOR_CONFIG": str(path),
+                **changes,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def site(redis: object, redis_server: RedisServer, make_settings: MakeSettings, vendor: Vendor) -> Iterator[Site]:
+    del redis  # empties the server
+    site = open_site(make_settings(redis_server.url), vendor)
+    yield site
+    site.services.close()

@@ -1,0 +1,195 @@
+"""`/twilio/voice`: TwiML for every caller, one round trip for a new call, no vendor."""
+
+from __future__ import annotations
+
+import time
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from orchestrator.clock import Clock
+from orchestrator.core.events import StreamFailed
+from tests.integration.conftest import RedisServer
+from tests.integration.web.site import CALL, MakeSettings, Site, Vendor, open_site
+
+FORGED = "AAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+
+def tags(text: str) -> list[str]:
+    return [element.tag for element in ET.fromstring(text).iter()]  # noqa: S314  our own answer
+
+
+def commands(site: Site) -> dict[str, int]:
+    """What Redis has been sent by others than this question."""
+    info = site.services.redis.execute_command("INFO", "commandstats")
+    counts = {name.removeprefix("cmdstat_"): int(stat["calls"]) for name, stat in info.items()}
+    return {name: count for name, count in counts.items() if name != "info" and "config" not in name}
+
+
+@pytest.fixture
+def with_url(site: Site) -> Site:
+    """A site whose processes have a stream URL at hand and have talked to Redis before."""
+    site.services.stream_urls.refresh()
+    site.arrive("CA" + "f" * 32)
+    site.vendor.requests.clear()
+    return site
+
+
+def test_a_new_call_is_stored_and_answered_with_stream_and_route(with_url: Site) -> None:
+    """A media stream of both tracks, then a conference named by the call; no vendor is asked."""
+    answer = with_url.arrive()
+    assert answer.status_code == 200
+    assert answer.content_type.startswith("text/xml")
+    document = ET.fromstring(answer.text)  # noqa: S314  our own answer
+    stream, conference = document.find("Start/Stream"), document.find("Dial/Conference")
+    assert stream is not None
+    assert conference is not None
+    assert (stream.get("name"), stream.get("track")) == ("asapp-1", "both_tracks")
+    assert f"stream-status?call={CALL}#" in str(stream.get("statusCallback"))
+    assert conference.text == CALL
+    assert with_url.services.store.load(CALL) is not None
+    assert with_url.vendor.requests == []
+
+
+def test_a_new_call_costs_one_round_trip(with_url: Site) -> None:
+    """One script does it all; nothing else is sent."""
+    before = commands(with_url)
+    with_url.arrive()
+    after = commands(with_url)
+    assert after["evalsha"] - before["evalsha"] == 1
+    sent_by_us = {"get", "set", "hgetall", "ping", "time", "eval"}
+    assert not [name for name in sent_by_us & after.keys() if name != "time" and after[name] != before.get(name, 0)]
+
+
+def test_without_a_url_the_caller_gets_the_route_within_a_second(site: Site) -> None:
+    """The wait for a fetch under way is bounded; the stream is added later."""
+    started = time.monotonic()
+    answer = site.arrive()
+    assert time.monotonic() - started < 1.5
+    assert tags(answer.text) == ["Response", "Dial", "Conference"]
+    assert site.vendor.requests == []
+
+
+def test_the_same_call_again_gets_the_same_document_while_it_is_young(with_url: Site) -> None:
+    """Twilio repeats a fetch whose answer it has not seen."""
+    assert with_url.arrive().text == with_url.arrive().text
+
+
+def test_the_same_call_again_gets_no_second_stream_after_a_stream_event(with_url: Site) -> None:
+    """Whatever became of the first stream, the next one is the reconciler's."""
+    with_url.arrive()
+    at = with_url.services.clock.now_ms()
+    with_url.services.store.apply(CALL, StreamFailed(at=at, name="asapp-1", sid="MZ" + "0" * 32))
+    assert "Start" not in tags(with_url.arrive().text)
+
+
+@pytest.mark.parametrize("field", ["From", "CallerName", "SipHeader_X-Name"])
+def test_what_a_caller_names_itself_cannot_become_markup(with_url: Site, field: str) -> None:
+    """The same elements as for any caller."""
+    plain = tags(with_url.arrive().text)
+    hostile = with_url.arrive("CA" + "b" * 32, **{field: '"/><Redirect>https://evil.example</Redirect>'})
+    assert tags(hostile.text) == plain
+
+
+@pytest.mark.parametrize("sid", ["", "CA1", "CA" + "g" * 32, "CA" + "A" * 32, "}:x", "CA" + "a" * 10_000])
+def test_a_call_sid_that_is_none_is_refused(site: Site, sid: str) -> None:
+    """400, and nothing is stored."""
+    assert site.arrive(sid).status_code == 400
+    assert site.services.store.list().calls == []
+
+
+def test_a_forged_request_touches_no_redis(with_url: Site) -> None:
+    """403 for a wrong or missing signature, on every path of Twilio's, before anything is looked up."""
+    before = commands(with_url)
+    for path in (
+        "voice",
+        "voice-fallback",
+        "call-status",
+        "stream-status",
+        "conference-status",
+        "dial-ended",
+        "survey",
+    ):
+        for signature in (FORGED, ""):
+            assert with_url.twilio(path, {"CallSid": CALL}, signature=signature).status_code == 403
+    assert with_url.twilio("taskrouter-events", {"EventType": "task.created"}, signature=FORGED).status_code == 403
+    assert commands(with_url) == before
+
+
+def test_host_and_forwarded_headers_mean_nothing(site: Site) -> None:
+    """Signatures are for PUBLIC_BASE_URL; the same request under other names is as good, and no better."""
+    headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
+    answer = site.client.post("/twilio/voice", data={"CallSid": CALL}, headers=headers)
+    assert answer.status_code == 403
+
+
+def test_an_oversized_or_overfull_form_is_refused_before_it_is_read(site: Site) -> None:
+    """413 above 64 KiB, 400 above 200 fields."""
+    headers = {"X-Twilio-Signature": FORGED, "Content-Type": "application/x-www-form-urlencoded"}
+    assert site.client.post("/twilio/voice", data="a=" + "b" * 70_000, headers=headers).status_code == 413
+    assert site.client.post("/twilio/voice", data="&".join(["a=b"] * 201), headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize("body", [b"CallSid=%ff", b"\xff\xfe", b"&&&", b"=", b"%", b"CallSid"])
+def test_a_form_that_is_none_never_does_worse_than_being_refused(site: Site, body: bytes) -> None:
+    """400 or 403, never 500."""
+    headers = {"X-Twilio-Signature": FORGED, "Content-Type": "application/x-www-form-urlencoded"}
+    assert site.client.post("/twilio/voice", data=body, headers=headers).status_code in {400, 403}
+
+
+def test_the_fallback_answers_the_route_without_the_store(with_url: Site) -> None:
+    """No command is sent to Redis."""
+    before = commands(with_url)
+    answer = with_url.twilio("voice-fallback", {"CallSid": CALL, "To": "+15555550102", "ErrorCode": "11200"})
+    assert tags(answer.text) == ["Response", "Dial", "Number"]
+    assert commands(with_url) == before
+
+
+@pytest.fixture
+def orphan(own_redis: RedisServer, make_settings: MakeSettings, vendor: Vendor) -> Site:
+    """A site on a Redis of its own, with a URL in memory."""
+    site = open_site(make_settings(own_redis.url), vendor)
+    site.services.stream_urls.refresh()
+    vendor.requests.clear()
+    return site
+
+
+def test_with_redis_refused_a_caller_is_answered_at_once(orphan: Site, own_redis: RedisServer) -> None:
+    """The route alone, within half a second; the number's other callbacks are told to come back."""
+    own_redis.end()
+    started = time.monotonic()
+    answer = orphan.arrive()
+    assert time.monotonic() - started < 0.5
+    assert tags(answer.text) == ["Response", "Dial", "Conference"]
+    assert orphan.twilio("call-status", {"CallSid": CALL, "CallStatus": "completed"}).status_code == 503
+
+
+def test_with_redis_refused_and_no_url_a_caller_is_answered_at_once(
+    own_redis: RedisServer, make_settings: MakeSettings, vendor: Vendor
+) -> None:
+    """Nobody waits for a URL that cannot come."""
+    site = open_site(make_settings(own_redis.url), vendor)
+    own_redis.end()
+    started = time.monotonic()
+    assert site.arrive().status_code == 200
+    assert time.monotonic() - started < 0.5
+
+
+def test_with_redis_hanging_a_caller_is_answered_within_its_patience(orphan: Site, own_redis: RedisServer) -> None:
+    """At most two and a half seconds, even when the clock has to be asked first."""
+    own_redis.freeze()
+    started = time.monotonic()
+    answer = orphan.arrive()
+    assert time.monotonic() - started < 2.5
+    assert tags(answer.text) == ["Response", "Dial", "Conference"]
+
+
+def test_a_bug_of_ours_does_not_drop_the_caller(site: Site) -> None:
+    """Whatever breaks inside, the route is answered."""
+
+    class Broken(Clock):
+        def now_ms(self) -> int:
+            raise ZeroDivisionError
+
+    site.services.__dict__["clock"] = Broken()
+    assert tags(site.arrive().text) == ["Response", "Dial", "Conference"]
