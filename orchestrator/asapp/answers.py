@@ -5,6 +5,7 @@ A start or stop (ASAPP: Start streaming, Stop streaming; status codes of its Web
     200, isOk, every participant named is 1000       done
     200, otherwise                                    failed; for a start terminal if a status is of configuration
     409-201 / 409-202 / 400-203                       already / busy / no stream
+    409, 400 without a subcode of the gateway's own   as the message says; a 409 that does not say: busy
     429                                               refused for now, family 429
     401, 403                                          refused for now, family auth
     5xx, anything unreadable                          failed, family 5xx
@@ -28,6 +29,9 @@ _ROLES = ("customer", "agent")
 _DETAIL_LENGTH = 200
 _CODE = re.compile(r"\d{3}-\d{1,4}\Z")
 _BY_CODE = {"409-201": Verdict.ALREADY, "409-202": Verdict.BUSY, "400-203": Verdict.NO_STREAM}
+_GATEWAYS_OWN = re.compile(r"\d{3}-2\d\d\Z")
+_SAYS_ALREADY = re.compile(r"\balready\b", re.IGNORECASE)
+_SAYS_NO_CALL = re.compile(r"\bno (such )?call\b|\bcall\b.*\bnot found\b", re.IGNORECASE)
 _LONG_DIGITS = re.compile(r"\+?\d{7,}")
 
 
@@ -124,8 +128,23 @@ def refusal(answer: Answer) -> Outcome:
         case 429:
             return Outcome(verdict=Verdict.REFUSED_FOR_NOW, code=code, detail=detail, family="429")
         case status if 400 <= status < 500:  # noqa: PLR2004  # HTTP's client errors
-            return Outcome(verdict=_BY_CODE.get(code, Verdict.TERMINAL), code=code, detail=detail)
+            return Outcome(verdict=_refused(status, code, error.message or ""), code=code, detail=detail)
     return Outcome(verdict=Verdict.FAILED, code=code, detail=detail, family="5xx")
+
+
+def _refused(status: int, code: str, message: str) -> Verdict:
+    """The gateway's subcode decides; where it sends the generic ones, its words do.
+
+    Whether the SIPREC page's subcodes hold for Twilio is not documented. Nothing is believed to be off that is not
+    said to be: a 409 that says neither is asked again.
+    """
+    if _GATEWAYS_OWN.match(code):
+        return _BY_CODE.get(code, Verdict.TERMINAL)
+    if status == 409:  # noqa: PLR2004  # HTTP: conflict
+        return Verdict.ALREADY if _SAYS_ALREADY.search(message) else Verdict.BUSY
+    if status == 400 and _SAYS_NO_CALL.search(message):  # noqa: PLR2004  # HTTP: bad request
+        return Verdict.NO_STREAM
+    return Verdict.TERMINAL
 
 
 def unreadable(detail: str) -> Outcome:
