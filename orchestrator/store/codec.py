@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.core.call import Call
+from orchestrator.core.desired import state_of as word_of
 from orchestrator.core.events import Event
 from orchestrator.store.errors import CallUnreadable
 
@@ -51,6 +52,7 @@ def state_of(call: Call) -> dict[str, Any]:
     stream = call.current_stream
     connected = [agent.id for agent in call.agents if agent.connected_since is not None]
     told = {
+        "state": word_of(call),
         "progress": str(call.progress),
         "transcription": str(call.transcription.state),
         "transcribed_agent": call.transcription.agent_id,
