@@ -199,3 +199,50 @@ def test_a_refused_upgrade_is_an_error_of_the_stream(peer: Peer, twilio: Emulato
     error = wait_for(lambda: peer.at("/stream", StreamEvent="stream-error"))[0]
     assert "31920" in error.params["StreamError"]
     assert twilio.call(sid)["status"] == "in-progress"
+
+
+@pytest.mark.parametrize(
+    ("url", "switch"),
+    [("ws://127.0.0.1:9/media/x", "strip"), ("https://127.0.0.1:9/x", "strip"), ("WSS/media/x?token=1", "refuse")],
+)
+def test_a_url_that_is_no_stream_url_is_31922(peer: Peer, twilio: Emulator, url: str, switch: str) -> None:
+    """Another scheme, or a query string where that is refused, is an error of the stream and not of the call."""
+    twilio.post("switches", {"stream-url-query": switch})
+    sid = _parked(peer, twilio)
+    dialed = url.replace("WSS", peer.wss_url)
+    made = twilio.client.calls(sid).streams.create(url=dialed, status_callback=f"{peer.url}/stream")
+    error = wait_for(lambda: peer.at("/stream", StreamEvent="stream-error", StreamSid=made.sid))[0]
+    assert "31922" in error.params["StreamError"]
+    assert not peer.sockets
+    assert twilio.call(sid)["status"] == "in-progress"
+
+
+def test_a_wrong_track_is_accepted_and_never_heard_of_again(peer: Peer, twilio: Emulator) -> None:
+    """REST says 200; the account's alerts show 31941 and there is no callback."""
+    sid = _parked(peer, twilio)
+    made = twilio.client.calls(sid).streams.create(
+        url=f"{peer.wss_url}/media/x", track="sideways", status_callback=f"{peer.url}/stream"
+    )
+    assert made.sid is not None
+    wait_for(lambda: 31941 in [alert["code"] for alert in twilio.get("alerts")])
+    assert not peer.at("/stream")
+
+
+def _parked(peer: Peer, twilio: Emulator) -> str:
+    """Bring a call into progress that has no stream."""
+    peer.documents["/voice"] = "<Response><Pause length='600'/></Response>"
+    twilio.number(voice_url=f"{peer.url}/voice")
+    sid = twilio.ring()
+    wait_for(lambda: twilio.call(sid)["status"] == "in-progress")
+    return sid
+
+
+def test_a_coach_is_a_participant_that_the_callback_marks(peer: Peer, twilio: Emulator) -> None:
+    """Coaching is true in the coach's join, and the coach coaches the agent."""
+    sid, _ = _talk(peer, twilio)
+    agent = twilio.act(sid, "agent-joins", label="agent-amy")["sid"]
+    coach = twilio.act(sid, "coach-joins", label="coach-dana")["sid"]
+    joined = wait_for(lambda: peer.at("/conference", StatusCallbackEvent="participant-join", CallSid=coach))[0]
+    assert (joined.params["Coaching"], joined.params["ParticipantLabel"]) == ("true", "coach-dana")
+    room = twilio.client.conferences.list(friendly_name="room")[0].sid
+    assert twilio.client.conferences(room).participants("coach-dana").fetch().call_sid_to_coach == agent

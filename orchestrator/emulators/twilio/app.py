@@ -1,4 +1,8 @@
-"""The emulator's HTTP application: routes, credentials, the log of REST requests, faults."""
+"""The emulator's HTTP application: routes, credentials, the log of REST requests, faults.
+
+The operations that fault rules name are in `_RESOURCES`, beside those of `webhooks` and the ``stream-dial`` of
+`media`; a rule on a REST operation matches on ``call_sid``, ``stream``, ``conference`` or ``participant``.
+"""
 
 import asyncio
 import base64
