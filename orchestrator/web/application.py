@@ -23,8 +23,9 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     """The application; nothing is connected before the first request.
 
     Settings come from the environment when neither is given; raises `ConfigurationError` then. With `services` given
-    the caller has set up logging, and closes them.
+    the caller has set up logging, hands over the tally, and closes them.
     """
+    is_own = services is None
     if services is None:
         settings = settings or Settings.from_environment()
         log.configure(settings.log_format, settings.log_level)
@@ -39,7 +40,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     proxies = services.settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
-    tallying.register(app, services)
+    tallying.register(app, services, is_keeping=is_own)
     problems.register(app)
     app.after_request(_with_safe_headers)
     for blueprint in (voice.bp, callbacks.bp, transcripts.bp, api.bp, health.bp):

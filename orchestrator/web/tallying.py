@@ -68,7 +68,8 @@ class Keeper:
             hand_over(self._services)
 
 
-def register(app: Flask, services: Services) -> None:
+def register(app: Flask, services: Services, *, is_keeping: bool) -> None:
+    """`is_keeping`: this application hands its process's counts over by itself; else whoever made `services` does."""
     keeper = Keeper(services)
 
     def begin() -> None:
@@ -78,7 +79,8 @@ def register(app: Flask, services: Services) -> None:
         began = g.get("began")
         if began is not None and request.endpoint is not None:
             services.tally.webhook(request.endpoint, answer.status_code, time.monotonic() - began)
-        keeper.ensure_running()
+        if is_keeping:
+            keeper.ensure_running()
         return answer
 
     app.before_request(begin)
