@@ -1,0 +1,196 @@
+"""The application as it is run: gunicorn with its configuration, and `orchestrator serve`, as real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.integration.conftest import RedisServer, free_port
+from tests.integration.web.site import PROFILES
+
+ROOT = Path(__file__).parents[3]
+GUNICORN = [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py", "orchestrator.web:create_app()"]
+SERVE = [sys.executable, "-m", "orchestrator", "serve"]
+Eventually = Callable[[Callable[[], object]], None]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    path = tmp_path / "profiles.toml"
+    path.write_text(PROFILES)
+    return {
+        "PATH": os.environ["PATH"],
+        "PORT": str(free_port()),
+        "WEB_CONCURRENCY": "1",
+        "PUBLIC_BASE_URL": "https://calls.example.com",
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "fake-canary-token",
+        "TWILIO_API_BASE_URL": "http://127.0.0.1:1",
+        "ASAPP_API_BASE_URL": "http://127.0.0.1:1",
+        "ASAPP_API_ID": "fake-canary-id",
+        "ASAPP_API_SECRET": "fake-canary-secret",
+        "AGENT_API_KEYS": "desk:fake-canary-key",
+        "ORCHESTRATOR_CONFIG": str(path),
+        "LOG_FORMAT": "json",
+    }
+
+
+@contextmanager
+def running(command: list[str], environ: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)  # noqa: S603  ours
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
+
+
+def base(environ: dict[str, str]) -> str:
+    return f"http://127.0.0.1:{environ['PORT']}"
+
+
+def is_up(environ: dict[str, str]) -> bool:
+    try:
+        return requests.get(base(environ) + "/healthz", timeout=2).ok
+    except requests.ConnectionError:
+        return False
+
+
+def report(environ: dict[str, str]) -> requests.Response:
+    return requests.post(
+        f"{base(environ)}/api/v1/calls/CA{'a' * 32}/events?secret=fake-canary-query",
+        json={"type": "pause", "reason": "payment"},
+        headers={"Authorization": "Bearer fake-canary-key"},
+        timeout=5,
+    )
+
+
+def test_gunicorn_serves_and_logs_no_secret_and_no_query(
+    environ: dict[str, str], redis_server: RedisServer, tmp_path: Path, eventually: Eventually
+) -> None:
+    """JSON lines, one per request, without anything that was in a query, a header or the environment."""
+    environ["REDIS_URL"] = redis_server.url
+    log = tmp_path / "log"
+    with running(GUNICORN, environ, log):
+        eventually(lambda: is_up(environ))
+        assert report(environ).status_code == 202
+        eventually(lambda: "/events" in log.read_text())
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (access,) = [line for line in lines if line.get("method") == "POST"]
+    assert (access["status"], access["path"]) == (202, f"/api/v1/calls/CA{'a' * 32}/events")
+    assert "canary" not in log.read_text()
+
+
+def test_gunicorn_with_a_bad_configuration_exits_2_and_lists_every_fault(environ: dict[str, str]) -> None:
+    """Before a worker starts; so does `serve`."""
+    for command in (GUNICORN, SERVE, [sys.executable, "-m", "orchestrator", "calls"]):
+        done = subprocess.run(  # noqa: S603  ours
+            command,
+            cwd=ROOT,
+            env={**environ, "REDIS_URL": "nonsense", "PUBLIC_BASE_URL": "nowhere"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2, done.stderr
+        assert "REDIS_URL" in done.stderr
+        assert "PUBLIC_BASE_URL" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_request_under_way_at_sigterm_is_answered(
+    environ: dict[str, str], redis_server: RedisServer, tmp_path: Path, eventually: Eventually
+) -> None:
+    """Draining cuts nobody off."""
+    environ["REDIS_URL"] = redis_server.url
+    with running(GUNICORN, environ, tmp_path / "log") as process:
+        eventually(lambda: is_up(environ))
+        body = b'{"type": "hold"}'
+        head = (
+            f"POST /api/v1/calls/CA{'b' * 32}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer fake-canary-key\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", int(environ["PORT"])), timeout=10) as line:
+            line.sendall(head.encode() + body[:5])
+            time.sleep(0.2)  # the head has been read; nothing outside shows it
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            line.sendall(body[5:])
+            assert b" 202 " in line.recv(4096)
+        assert process.wait(25) == 0
+
+
+def test_serve_brings_its_own_store_and_finds_it_again(
+    environ: dict[str, str], tmp_path: Path, eventually: Eventually
+) -> None:
+    """No Redis: an embedded one, told at start; a restart on the same folder knows the call; readiness has a worker."""
+    environ["EMBEDDED_DATA_DIR"] = str(tmp_path / "store")
+    log = tmp_path / "log"
+    with running(SERVE, environ, log) as process:
+        eventually(lambda: is_up(environ))
+        assert report(environ).status_code == 202
+        eventually(lambda: requests.get(base(environ) + "/readyz", timeout=5).ok)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(25) == 0
+    assert "embedded store in use" in log.read_text()
+    with running(SERVE, environ, log):
+        eventually(lambda: is_up(environ))
+        found = requests.get(
+            f"{base(environ)}/api/v1/calls/CA{'a' * 32}",
+            headers={"Authorization": "Bearer fake-canary-key"},
+            timeout=5,
+        )
+        assert found.json()["pauses"][0]["reason"] == "payment"
+
+
+@pytest.mark.parametrize("command", [["--help"], ["version"], ["calls", "--help"], ["explain", "--help"]])
+def test_the_command_line_helps_without_configuration(environ: dict[str, str], command: list[str]) -> None:
+    """Exit 0 and words."""
+    done = subprocess.run(  # noqa: S603  ours
+        [sys.executable, "-m", "orchestrator", *command],
+        cwd=ROOT,
+        env={"PATH": environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_commands_that_look_at_calls(environ: dict[str, str], redis_server: RedisServer) -> None:
+    """`calls` lists, `explain` tells, a stranger's SID fails with exit 1."""
+    environ["REDIS_URL"] = redis_server.url
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603  ours
+            [sys.executable, "-m", "orchestrator", *arguments],
+            cwd=ROOT,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert run("explain", "CA" + "d" * 32).returncode == 1
+    assert run("nonsense").returncode == 2
+    done = run("calls", "--json")
+    assert done.returncode == 0, done.stderr
