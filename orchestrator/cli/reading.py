@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import click
 
 from orchestrator import log
@@ -11,9 +13,18 @@ from orchestrator.settings import Settings
 
 
 def services() -> Services:
-    """From the environment; only warnings are logged, since the answer is what was asked for."""
-    settings = Settings.from_environment()
+    """From the environment; only warnings are logged, since the answer is what was asked for.
+
+    Without REDIS_URL, the embedded store of `orchestrator serve` is read, whether it runs right now or not.
+    """
+    settings = Settings.from_environment(needs_redis=False)
     log.configure(settings.log_format, "warning")
+    if settings.redis_url is None:
+        from orchestrator.store.embedded import EmbeddedServer  # noqa: PLC0415  needed only without REDIS_URL
+
+        server = EmbeddedServer(settings.embedded_data_dir).start()
+        click.get_current_context().call_on_close(server.stop)
+        settings = dataclasses.replace(settings, redis_url=server.url)
     return build(settings)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.core.call import Call
-from orchestrator.core.events import CallAdopted, Event
+from orchestrator.core.events import CallAdopted, Event, name_of
 from orchestrator.log import get_logger
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.web.context import services
@@ -63,8 +63,11 @@ def apply_or_adopt(call_sid: str, event: Event, *, via: str, called: str = "") -
 
 def park(names: Names, event: Event) -> None:
     """Keep an event until its conference or task is known as a call's."""
-    for kind, identifier in names:
-        if identifier and kind != "leg":
-            services().store.park(f"{kind}:{identifier}", event)
-            return
-    _log.info("event of no call", what=type(event).__name__)
+    key = next((f"{kind}:{identifier}" for kind, identifier in names if identifier and kind != "leg"), None)
+    if key is None:
+        _log.info("event of no call", what=name_of(event))
+        return
+    services().store.park(key, event)
+    found = call_named(names)
+    if found is not None:  # it became known while we parked; whoever made it known may have looked before us
+        apply_all(found, services().store.unpark(key))

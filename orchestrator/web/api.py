@@ -19,6 +19,7 @@ from orchestrator.core.call import Call
 from orchestrator.core.desired import is_converged, state_of
 from orchestrator.core.people import connected_agents
 from orchestrator.errors import OrchestratorError
+from orchestrator.log import clean
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.store.reading import TimelineEntry
 from orchestrator.web import access
@@ -154,11 +155,15 @@ def timeline(sid: str) -> Response:
 
 
 def _entry(entry: TimelineEntry) -> Json:
-    event: Any = msgspec.to_builtins(entry.event) if entry.event is not None else None
-    if isinstance(event, dict):
-        event.pop("profile", None)
-    shown = asdict(entry) | {"at": moment(entry.at), "recorded_at": moment(entry.recorded_at), "event": event}
+    told: dict[str, Any] = msgspec.to_builtins(entry.event) if entry.event is not None else {}
+    event = {name: _masked(name, value) for name, value in told.items() if name != "profile"}
+    shown = asdict(entry) | {"at": moment(entry.at), "recorded_at": moment(entry.recorded_at), "event": event or None}
     return {name: value for name, value in shown.items() if value not in (None, "")}
+
+
+def _masked(name: str, value: object) -> object:
+    """Phone numbers to their last four digits, as in logs."""
+    return clean(name, value) if name.endswith("_number") or name == "identity" else value
 
 
 @bp.get("/calls/<sid>/transcript")

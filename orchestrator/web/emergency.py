@@ -34,7 +34,7 @@ _lines = ThreadPoolExecutor(_LINES, thread_name_prefix="emergency-stop")
 
 def is_silencing(event: events.Event | None) -> bool:
     """Whether this event may mean that nobody may be heard from now on."""
-    return isinstance(event, _SILENCING)
+    return isinstance(event, _SILENCING) or (isinstance(event, events.DialEnded) and event.goes_to_survey)
 
 
 def stop_at_once(services: Services, call_sid: str) -> None:

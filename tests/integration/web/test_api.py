@@ -134,6 +134,7 @@ def test_the_timeline_tells_every_event(site: Site) -> None:
     site.report(CALL, type="pause", reason="payment")
     entries = site.api("GET", f"/calls/{CALL}/timeline").get_json()["entries"]
     assert [entry["name"] for entry in entries] == ["call-arrived", "pause-requested"]
+    assert entries[0]["event"]["customer_number"] == "...0101"
     assert entries[1]["event"]["reason"] == "payment"
     assert entries[1]["state"]["pauses"] == ["payment"]
 

@@ -149,6 +149,16 @@ def test_serve_brings_its_own_store_and_finds_it_again(
         process.send_signal(signal.SIGTERM)
         assert process.wait(25) == 0
     assert "embedded store in use" in log.read_text()
+    done = subprocess.run(  # noqa: S603  ours
+        [sys.executable, "-m", "orchestrator", "explain", "CA" + "a" * 32],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "pause-requested" in done.stdout, done.stderr
     with running(SERVE, environ, log):
         eventually(lambda: is_up(environ))
         found = requests.get(
