@@ -6,6 +6,7 @@ Exit codes: 0 ok, 1 the thing failed, 2 usage or configuration. A command whose 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import NoReturn
 
 import click
@@ -33,16 +34,20 @@ def _say_extra(name: str, missing: str) -> NoReturn:
     raise click.ClickException(f"{name} needs the package {missing}: pip install 'asapp-twilio-orchestrator[{extra}]'")
 
 
+def _is_there(name: str) -> bool:
+    """A distribution may leave commands out."""
+    return importlib.util.find_spec(f"orchestrator.cli.{name}") is not None
+
+
 class Commands(click.Group):
     """Loads `orchestrator.cli.<name>:command` when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return list(COMMANDS)
+        return [name for name in COMMANDS if _is_there(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.list_commands(ctx):
             return None
         try:
             module = importlib.import_module(f"orchestrator.cli.{cmd_name}")
@@ -55,9 +60,8 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Help without importing every command."""
-        del ctx
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> object:
         """Our own errors become one message and an exit code."""
