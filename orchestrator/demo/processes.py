@@ -92,6 +92,7 @@ class Stage:
         profiles.write_text(
             "[default]\n"
             'route = "conference"\n'
+            "silence_probe_s = 5\n"
             f'survey_url = "{self._flows.survey_url}"\n\n'
             "[[profile]]\n"
             f'to = "{NUMBERS[1]}"\n'

@@ -9,9 +9,17 @@ from dataclasses import dataclass, field, replace
 
 import requests
 
-from orchestrator.emulators.scenario import Player, PlayError, Scenario, load, shipped
+from orchestrator.emulators.scenario import Player, PlayError, Scenario, Step, load, shipped
 
 _CALLERS = 90
+_TALK = Step("wait 12", 0)
+"""The shipped stories go on as soon as one word was heard; people talk longer."""
+
+
+def _with_talk(scenario: Scenario) -> Scenario:
+    """The story with some talk after every point at which somebody is heard."""
+    steps = [each for step in scenario.steps for each in ((step, _TALK) if "heard" in step.sentence else (step,))]
+    return replace(scenario, steps=tuple(steps))
 
 
 @dataclass
@@ -35,7 +43,7 @@ class Traffic:
         self._pause_s = 60.0 / rate_per_min
         self._most = calls
         self._speed = speed
-        self._scenarios = [load(path) for path in shipped().values()]
+        self._scenarios = [_with_talk(load(path)) for path in shipped().values()]
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self.calls: list[Playing] = []
