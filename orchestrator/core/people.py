@@ -17,8 +17,9 @@ def seats(call: Call, leg: str) -> Iterator[tuple[Conference, Participant]]:
 
 
 def seat(call: Call, leg: str) -> tuple[Conference, Participant] | None:
-    """The conference that this leg is in now."""
-    return next((row for row in seats(call, leg) if row[1].is_present and not row[0].is_ended), None)
+    """The conference that this leg is in now; a leg is in one only, so where a leaving was lost the newest counts."""
+    present = (row for row in seats(call, leg) if row[1].is_present and not row[0].is_ended)
+    return max(present, key=lambda row: row[1].since, default=None)
 
 
 def is_customer_connected(call: Call) -> bool:

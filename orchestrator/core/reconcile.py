@@ -36,7 +36,7 @@ from orchestrator.core.backoff import (
     STREAM_DEADLINE_MS,
     SURVEY_STEP_MS,
 )
-from orchestrator.core.call import Call, MediaStream, Progress, StreamState, TranscriptionState
+from orchestrator.core.call import Call, MediaStream, Progress, StreamState, Survey, TranscriptionState
 from orchestrator.core.desired import Desired, desired
 from orchestrator.core.people import is_customer_connected, pause_reason, seat
 
@@ -123,7 +123,8 @@ def _stop_transcription(call: Call, want: Desired, now: int) -> Step:
         return None
     if call.transcription.not_before > now:
         return call.transcription.not_before
-    return StopTranscription(timeout_ms=_stop_timeout_ms(call, now)) if _stop_timeout_ms(call, now) else None
+    timeout_ms = _before_survey(call, want, now, _stop_timeout_ms(call, now))
+    return StopTranscription(timeout_ms=timeout_ms) if timeout_ms else None
 
 
 def _has_unanswered_reading(call: Call) -> bool:
@@ -177,7 +178,9 @@ def _stop_unwanted_streams(call: Call, want: Desired, now: int) -> Step:
     if not extra:
         return None
     stream = min(extra, key=lambda each: each.not_before)
-    return stream.not_before if stream.not_before > now else StopStream(name=stream.name, sid=stream.sid)
+    if stream.not_before > now:
+        return stream.not_before
+    return StopStream(name=stream.name, sid=stream.sid, timeout_ms=_before_survey(call, want, now, 3_000))
 
 
 # --- survey and end ----------------------------------------------------------------------------------------------
@@ -191,15 +194,23 @@ def _redirect_to_survey(call: Call, want: Desired, now: int) -> Step:
     survey, url = call.survey, call.profile.survey_url
     if not want.survey_redirect or survey is None or url is None:
         return None
+    due = max(_survey_steps_end(call, survey), survey.not_before)
     streams = tuple(stream.name for stream in call.streams_that_may_live())
-    is_off = call.transcription.state is TranscriptionState.OFF
-    wait_until = survey.since
-    if not is_off:
-        wait_until += SURVEY_STEP_MS
-    if streams:
-        wait_until += SURVEY_STEP_MS
-    wait_until = max(wait_until if streams or not is_off else 0, survey.not_before)
-    return wait_until if wait_until > now else RedirectToSurvey(survey_url=url, streams=streams)
+    return due if due > now else RedirectToSurvey(survey_url=url, streams=streams)
+
+
+def _survey_steps_end(call: Call, survey: Survey) -> int:
+    """Until when the redirect waits for the stop and for the stream's end; 0: both are done."""
+    steps = (call.transcription.state is not TranscriptionState.OFF) + any(True for _ in call.streams_that_may_live())
+    return survey.since + steps * SURVEY_STEP_MS if steps else 0
+
+
+def _before_survey(call: Call, want: Desired, now: int, timeout_ms: int) -> int:
+    """A request under way must not keep the caller from the survey beyond the steps' own time."""
+    if call.survey is None or not want.survey_redirect:
+        return timeout_ms
+    left = _survey_steps_end(call, call.survey) - now
+    return timeout_ms if left <= 0 else min(timeout_ms, max(_SHORTEST_REQUEST_MS, left))
 
 
 def _complete_conference(call: Call, _want: Desired, now: int) -> Step:

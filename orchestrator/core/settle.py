@@ -47,12 +47,17 @@ def _without_orphaned_hold(before: Call | None, call: Call) -> Call:
 
 def _with_wishes(call: Call, at: int) -> Call:
     is_wanted = desired(call).transcription
+    if (is_wanted or call.was_wanted) and call.reassert_stop_at is not None and call.reassert_stop_at <= at:
+        call = replace(call, reassert_stop_at=None)  # its time came while transcription was wanted on
     if is_wanted:
         call = replace(call, is_cut=False)
     if is_wanted and not call.was_wanted:
         # A resume settles, so that toggling does not reach the vendors; the first start does not wait.
         settle_until = at + SETTLE_MS if call.wanted_since is not None else 0
         call = replace(call, was_wanted=True, wanted_since=at, settle_until=settle_until, off_wanted_at=None)
+        if call.transcription.state is not TranscriptionState.OFF:
+            # The stop that comes first now serves a start: it begins that ladder, not the one of a long pause.
+            call = replace(call, transcription=replace(call.transcription, failures=0, not_before=at))
     elif not is_wanted and call.was_wanted:
         call = replace(call, was_wanted=False)
     is_off = call.transcription.state is TranscriptionState.OFF

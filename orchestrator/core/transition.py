@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from orchestrator.core import events as e
 from orchestrator.core.applied import agents, conferences, desktop, legs, outcomes, streams
 from orchestrator.core.applied.common import with_problem, with_reading
+from orchestrator.core.applied.streams import with_segment_closed
 from orchestrator.core.call import Call, TranscriptionState
 from orchestrator.core.settle import settle
 
@@ -141,6 +142,6 @@ def _time_passed(call: Call, event: e.TimePassed) -> Call:
             return replace(call, is_handed_over=True)
         case "stop-written-off":
             off = replace(call.transcription, state=TranscriptionState.OFF, since=event.at)
-            return replace(call, transcription=off, in_flight=None)
+            return replace(with_segment_closed(call, call.ended_at or event.at), transcription=off, in_flight=None)
         case _:
             return call

@@ -36,7 +36,9 @@ def without_problems(call: Call, *ids: str) -> Call:
 
 
 def with_reading(call: Call, key: str, not_before: int, why: str = "") -> Call:
-    """The call with a read of Twilio due; an earlier time wins over a later one for the same key."""
+    """The call with a read of Twilio due; an earlier time wins over a later one. Of an ended call nothing is asked."""
+    if call.is_ended:
+        return call
     standing = first(call.readings, lambda each: each.key == key)
     if standing is None:
         return replace(call, readings=(*call.readings, Reading(key=key, not_before=not_before, why=why)))
@@ -51,6 +53,8 @@ def without_reading(call: Call, key: str) -> Call:
 
 def with_reading_failed(call: Call, key: str, at: int) -> Call:
     """A read that told nothing: again after 2, 4 ... 60 s."""
+    if call.is_ended:
+        return call
     standing = first(call.readings, lambda each: each.key == key)
     failures = 1 if standing is None else standing.failures + 1
     wait = min(1_000 << min(failures, 10), 60_000)

@@ -22,36 +22,37 @@ from orchestrator.core.events import (
     ParticipantsRead,
     ParticipantUnheld,
 )
-from orchestrator.core.people import seat, seats
+from orchestrator.core.people import seats
 
 CUSTOMER_LABEL = "customer"
 _GAP_GRACE_MS = 1_000
 _DOUBT_MS = 2_000
+_CLAMP_MS = 5_000
+_SECOND_MS = 1_000
 
 
 def participant_news(call: Call, event: ParticipantNews) -> Call:
     """A participant joined, left, was held, unheld or modified."""
     room, call = _room(call, event.conference, event.sequence, event.at)
     row = room.participant(event.leg) or Participant(leg=event.leg)
+    is_newest_of_hold = event.sequence > row.hold_sequence
+    is_newest_of_presence = event.sequence > row.present_sequence
     changed = _with_news(row, event)
     known = room.participant(event.leg)
     rows = (*room.participants, changed) if known is None else swapped(room.participants, known, changed)
     call = _put(call, room, replace(room, participants=rows))
-    call = _unhold_clears_desktop_hold(call, event)
-    call = _join_refutes_survey(call, event)
+    call = _unhold_clears_desktop_hold(call, event) if is_newest_of_hold else call
+    call = _join_refutes_survey(call, event) if is_newest_of_presence else call
     return _with_identity(call, event.leg, event.label, event.at)
 
 
 def _with_news(row: Participant, event: ParticipantNews) -> Participant:
     is_present = not isinstance(event, ParticipantLeft)
     if event.sequence > row.present_sequence:
-        # Leaving ends the hold; joining again starts unheld unless the same news says otherwise.
-        has_moved = is_present != row.is_present
         row = replace(
             row,
             is_present=is_present,
             present_sequence=event.sequence,
-            is_held=False if has_moved and event.sequence > row.hold_sequence else row.is_held,
             since=event.at,
             label=event.label or row.label,
         )
@@ -64,10 +65,13 @@ def _with_news(row: Participant, event: ParticipantNews) -> Participant:
 
 
 def _held(event: ParticipantNews) -> bool | None:
+    """Leaving ends the hold; joining starts unheld unless the same news says otherwise."""
     if isinstance(event, ParticipantHeld):
         return True
     if isinstance(event, ParticipantUnheld | ParticipantLeft):
         return False
+    if isinstance(event, ParticipantJoined):
+        return bool(event.is_held)
     return event.is_held
 
 
@@ -77,7 +81,8 @@ def _room(call: Call, sid: str, sequence: int, at: int) -> tuple[Conference, Cal
     room = known or Conference(sid=sid)
     if room.last_sequence >= 0 and sequence > room.last_sequence + 1 and not call.is_ended:
         call = with_reading(call, f"conference:{sid}", at + _GAP_GRACE_MS, "gap in the sequence")
-    noted = replace(room, last_sequence=max(room.last_sequence, sequence), news_at=at)
+    news_at = at if sequence > room.last_sequence else room.news_at
+    noted = replace(room, last_sequence=max(room.last_sequence, sequence), news_at=news_at)
     rooms = (*call.conferences, noted) if known is None else swapped(call.conferences, known, noted)
     return noted, replace(call, conferences=rooms)
 
@@ -102,17 +107,23 @@ def _with_identity(call: Call, leg: str, label: str | None, at: int) -> Call:
 def _unhold_clears_desktop_hold(call: Call, event: ParticipantNews) -> Call:
     if event.leg != call.call_sid or not isinstance(event, ParticipantUnheld):
         return call
-    kept = tuple(pause for pause in call.pauses if pause.reason != "hold:desktop" or pause.since > event.at)
+    unheld_at = _source_time(event)
+    kept = tuple(pause for pause in call.pauses if pause.reason != "hold:desktop" or pause.since > unheld_at)
     return replace(call, pauses=kept)
+
+
+def _source_time(event: ParticipantNews) -> int:
+    """The source's own time within 5 s of the receipt. Twilio tells whole seconds: the end of that second counts."""
+    if event.occurred_at is None:
+        return event.at
+    return min(max(event.occurred_at + _SECOND_MS - 1, event.at - _CLAMP_MS), event.at)
 
 
 def _join_refutes_survey(call: Call, event: ParticipantNews) -> Call:
     """A fetch of an action URL is only evidence of a survey: a customer who joins a conference is not in one."""
     if call.survey is None or call.survey.source != "twiml" or event.leg != call.call_sid:
         return call
-    room = seat(call, event.leg)
-    is_news = room is not None and room[1].present_sequence == event.sequence
-    return replace(call, survey=None) if is_news and isinstance(event, ParticipantJoined) else call
+    return replace(call, survey=None) if isinstance(event, ParticipantJoined) else call
 
 
 def conference_started(call: Call, event: ConferenceStarted) -> Call:

@@ -7,6 +7,8 @@ from msgspec.structs import replace
 from orchestrator.core.applied.common import with_reading
 from orchestrator.core.call import Call, Pause, Survey
 from orchestrator.core.events import (
+    AgentConnected,
+    AgentDisconnected,
     CallEndReported,
     ConsentGiven,
     ConsentWithdrawn,
@@ -30,7 +32,9 @@ def is_repeat(call: Call, event: DesktopEvent) -> bool:
     """The same `event_id` again, or overtaken by a higher `sequence` of the same key about the same thing."""
     if event.event_id is not None and event.event_id in call.seen_event_ids:
         return True
-    return event.sequence is not None and event.sequence <= call.sequences.get(_attribute(event), -1)
+    if event.sequence is None:
+        return False
+    return any(event.sequence <= call.sequences.get(key, -1) for key in _attributes(event))
 
 
 def remembered(call: Call, event: DesktopEvent) -> Call:
@@ -38,22 +42,25 @@ def remembered(call: Call, event: DesktopEvent) -> Call:
     if event.event_id is not None:
         call = replace(call, seen_event_ids=(*call.seen_event_ids, event.event_id)[-_KEPT_EVENT_IDS:])
     if event.sequence is not None:
-        call = replace(call, sequences={**call.sequences, _attribute(event): event.sequence})
+        call = replace(call, sequences={**call.sequences, **dict.fromkeys(_attributes(event), event.sequence)})
     return call
 
 
-def _attribute(event: DesktopEvent) -> str:
+def _attributes(event: DesktopEvent) -> list[str]:
     """What the event is about; order matters only among events about the same thing from the same key."""
     match event:
         case HoldReported() | UnholdReported():
-            about = "hold"
+            about = ["hold"]
         case PauseRequested(reason=reason) | PauseLifted(reason=reason):
-            about = f"pause:{reason}"
+            about = [f"pause:{reason}"]
         case ConsentGiven() | ConsentWithdrawn():
-            about = f"pause:{CONSENT}"
+            about = [f"pause:{CONSENT}"]
+        case AgentConnected(agent_id=agent_id, agent_leg=leg) | AgentDisconnected(agent_id=agent_id, agent_leg=leg):
+            names = (("agent", agent_id), ("agent-leg", leg))
+            about = [f"{kind}:{name}" for kind, name in names if name is not None] or ["agent"]
         case _:
-            about = "other"
-    return f"{event.source}/{about}"
+            about = [str(event.__struct_config__.tag)]
+    return [f"{event.source}/{each}" for each in about]
 
 
 def with_pause(call: Call, reason: str, at: int, source: str) -> Call:

@@ -117,7 +117,7 @@ def _out_of_all_rooms(call: Call, leg: str, at: int) -> Call:
 def call_read(call: Call, event: CallRead) -> Call:
     match event.status:
         case "in-progress":
-            if event.parent is not None and call.direction == "adopted":
+            if event.parent is not None and _is_unverified(call) and not _has_carried_stream(call):
                 return _dropped(call, event.at, "another call's leg")
             numbers = replace(
                 without_reading(call, "call"),
@@ -139,6 +139,11 @@ def call_read(call: Call, event: CallRead) -> Call:
 
 def _is_unverified(call: Call) -> bool:
     return call.progress is Progress.UNKNOWN
+
+
+def _has_carried_stream(call: Call) -> bool:
+    """Media streams of ours are on customers' legs only, so a leg that carries one is a customer's, child or not."""
+    return any(stream.sid is not None for stream in call.streams)
 
 
 def _missing(call: Call, at: int) -> Call:

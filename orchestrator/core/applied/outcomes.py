@@ -29,12 +29,14 @@ from orchestrator.core.applied.common import (
 from orchestrator.core.applied.streams import (
     generation_of,
     stream_is_down,
+    transcription_lost_its_stream,
     with_segment_closed,
 )
 from orchestrator.core.backoff import (
     BUSY_MS,
     REASSERT_MS,
     RESTARTS_WINDOW_MS,
+    STOP_REQUEST_MS,
     STREAM_YOUNG_MS,
     doubling_ms,
     restart_wait_ms,
@@ -151,11 +153,14 @@ def _late_start(call: Call, action: StartTranscription, event: ActionEnded) -> C
     """A frozen worker's start went through after others went on: transcription may be on, for its agent."""
     running = call.transcription
     is_as_known = running.state is TranscriptionState.ON and running.agent_id == action.agent_id
-    if event.outcome.verdict is not Verdict.DONE or is_as_known:
+    if event.outcome.verdict in _PERHAPS:
+        return replace(call, reassert_stop_at=event.at + REASSERT_MS)
+    if event.outcome.verdict not in {Verdict.DONE, Verdict.ALREADY} or is_as_known:
         return call
-    if running.state not in {TranscriptionState.OFF, TranscriptionState.ON}:
-        return call
-    return _transcription(call, TranscriptionState.UNKNOWN, event.at, not_before=event.at)
+    if running.state in {TranscriptionState.OFF, TranscriptionState.ON}:
+        return _transcription(call, TranscriptionState.UNKNOWN, event.at, not_before=event.at)
+    # A stop may be under way that was served before this start: its "off" is not the last word.
+    return replace(call, reassert_stop_at=event.at + STOP_REQUEST_MS)
 
 
 def _start_ended(call: Call, action: StartTranscription, event: ActionEnded) -> Call:
@@ -187,6 +192,8 @@ def _probe_ended(call: Call, action: StartTranscription, event: ActionEnded) -> 
             return _started(call, action, event)
         case Verdict.NO_STREAM:
             return _start_without_stream(call, action, event.at)
+        case Verdict.UNKNOWN | Verdict.FAILED:
+            return replace(call, last_heard_at=event.at, reassert_stop_at=event.at + REASSERT_MS)
         case _:
             return replace(call, last_heard_at=event.at)
 
@@ -205,7 +212,12 @@ def _started(call: Call, action: StartTranscription, event: ActionEnded) -> Call
     segment = Segment(agent_id=action.agent_id, start=event.at, stream_ids=event.outcome.stream_ids)
     call = with_segment_closed(call, event.at)
     call = without_problems(call, "asapp-unauthorized", "asapp-refused")
-    return replace(call, segments=(*call.segments, segment)[-_KEPT_SEGMENTS:], trouble="", last_heard_at=event.at)
+    call = replace(call, segments=(*call.segments, segment)[-_KEPT_SEGMENTS:], trouble="", last_heard_at=event.at)
+    return call if _is_stream_up(call, action.stream) else transcription_lost_its_stream(call, event.at)
+
+
+def _is_stream_up(call: Call, name: str) -> bool:
+    return any(stream.name == name and stream.state is StreamState.LIVE for stream in call.streams)
 
 
 def _with_stream_confirmed(call: Call, name: str, at: int) -> Call:
@@ -351,9 +363,9 @@ def _stop_stream_ended(call: Call, action: StopStream, event: ActionEnded) -> Ca
         restarts = (call.restart_failures, call.restart_not_before)
         call = stream_is_down(call, stream, StreamState.STOPPED, event.at)
         call = replace(call, restart_failures=restarts[0], restart_not_before=restarts[1])
-    if event.outcome.verdict is Verdict.NOT_IN_PROGRESS and not call.is_ended:
-        return with_reading(call, "call", event.at, "Twilio says it is not in progress")
-    return call
+    if event.outcome.verdict is Verdict.DONE:
+        return call
+    return with_reading(call, "call", event.at, "Twilio says it is not in progress")
 
 
 # --- the call itself ---------------------------------------------------------------------------------------------
@@ -365,7 +377,7 @@ def _redirect_ended(call: Call, event: ActionEnded) -> Call:
         return call
     if outcome.verdict is Verdict.DONE:
         return replace(without_problems(call, "survey-transfer"), survey=replace(survey, redirect="done"))
-    if outcome.verdict in {Verdict.REFUSED_FOR_NOW, Verdict.NOT_IN_PROGRESS}:
+    if outcome.verdict in {Verdict.REFUSED_FOR_NOW, Verdict.NOT_IN_PROGRESS, Verdict.NOT_FOUND}:
         failures = survey.failures + 1
         wait_ms = doubling_ms(500, failures - 1, 5_000)
         again = replace(survey, redirect="none", failures=failures, not_before=at + wait_ms)

@@ -20,7 +20,7 @@ from orchestrator.core.call import (
 from orchestrator.core.events import StreamFailed, StreamStarted, StreamStopped
 
 _STEADY_MS = 60_000
-_AWAITED = frozenset({StreamState.REQUESTED, StreamState.UNKNOWN, StreamState.FAILED})
+_AWAITED = frozenset({StreamState.REQUESTED, StreamState.UNKNOWN})
 
 
 def next_stream_name(call: Call) -> str:
@@ -42,9 +42,13 @@ def stream_started(call: Call, event: StreamStarted) -> Call:
     if stream is None:
         return call if call.is_ended else _with_unexpected(call, event)
     if not stream.may_live:
-        return call
+        # Its stop by name found nothing, yet here it is: a create that arrived late. It is stopped by its SID.
+        is_news = stream.sid is None and not call.is_ended
+        late = replace(stream, sid=event.sid, may_live=True)
+        return replace(call, streams=swapped(call.streams, stream, late)) if is_news else call
     known = replace(stream, sid=event.sid, name=event.name, generation=generation_of(event.name) or stream.generation)
-    if stream.state in _AWAITED and (stream is call.current_stream or stream.state is not StreamState.FAILED):
+    is_late_create = stream.state is StreamState.FAILED and stream.sid is None and stream is call.current_stream
+    if stream.state in _AWAITED or is_late_create:
         known = replace(known, state=StreamState.LIVE, live_at=event.at, error=None)
     return replace(call, streams=swapped(call.streams, stream, known))
 
@@ -119,9 +123,12 @@ def stream_is_down(
     running = call.transcription
     if running.stream != stream.name or running.state not in {TranscriptionState.ON, TranscriptionState.STARTING}:
         return call
-    unknown = replace(
-        running, state=TranscriptionState.UNKNOWN, since=at, not_before=at + min(wait_ms, STOPPED_ALONE_MS)
-    )
+    return transcription_lost_its_stream(call, at, min(wait_ms, STOPPED_ALONE_MS))
+
+
+def transcription_lost_its_stream(call: Call, at: int, wait_ms: int = 0) -> Call:
+    """Whether ASAPP still counts it as on cannot be told: a stop finds out before anything else is started."""
+    unknown = replace(call.transcription, state=TranscriptionState.UNKNOWN, since=at, not_before=at + wait_ms)
     return replace(with_segment_closed(call, at), transcription=unknown, trouble="stream-broken")
 
 
