@@ -66,4 +66,3 @@ def _entry(entry: TimelineEntry) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(entry.event) if entry.event is not None else {}
     fields.pop("profile", None)
     return {"at": rfc3339(entry.at), "event": entry.name, "state": entry.state, "detail": fields}
-
