@@ -23,6 +23,7 @@ from orchestrator.core import actions as a
 from orchestrator.core import events as e
 from orchestrator.core.reconcile import is_urgent, reconcile
 from orchestrator.errors import OrchestratorError
+from orchestrator.store.errors import StoreUnavailable
 from orchestrator.worker.execute import Executor
 from orchestrator.worker.upkeep import Upkeep
 
@@ -79,17 +80,27 @@ class Worker:
 
     def start(self) -> None:
         reserved = max(1, self.threads // 4)
-        roles = [False] * max(1, self.threads - reserved) + [True] * reserved
+        general = max(1, self.threads - reserved)
         self._running = [
-            threading.Thread(
-                target=self._serve, args=(index, only), name=f"worker-{index}{'-stops' * only}", daemon=True
-            )
-            for index, only in enumerate(roles)
+            *self._servers(general, only_stops=False),
+            *self._servers(reserved, only_stops=True),
+            *self.upkeep.threads(),
         ]
-        self._running += self.upkeep.threads()
         for thread in (*self._running, threading.Thread(target=self._renew_leases, name="leases", daemon=True)):
             thread.start()
         log.info("worker-started", worker=self.name, threads=self.threads, reserved_for_stops=reserved)
+
+    def _servers(self, count: int, *, only_stops: bool) -> list[threading.Thread]:
+        name = "stops" if only_stops else "calls"
+        return [
+            threading.Thread(
+                target=self._serve,
+                args=(self._shards_of(index, count), only_stops),
+                name=f"{name}-{index}",
+                daemon=True,
+            )
+            for index in range(count)
+        ]
 
     def stop(self, within_s: float = DRAIN_S) -> None:
         """Nothing new begins; what is under way is finished and recorded, for `within_s` seconds at most."""
@@ -102,9 +113,12 @@ class Worker:
 
     # --- threads -------------------------------------------------------------------------------------------------
 
-    def _serve(self, index: int, only_stops: bool) -> None:
-        shards = range(self.services.settings.redis_shards)
-        mine = [shard for shard in shards if shard % self.threads == index] or [index % len(shards)]
+    def _shards_of(self, index: int, count: int) -> list[int]:
+        """The shards of the thread with this index among the `count` of its role: every shard has one of each role."""
+        shards = list(range(self.services.settings.redis_shards))
+        return shards[index::count] or [index % len(shards)]
+
+    def _serve(self, mine: list[int], only_stops: bool) -> None:
         turn = 0
         while not self.stopping.is_set():
             shard = mine[turn % len(mine)]
@@ -148,7 +162,7 @@ class Worker:
         try:
             look_again_at, urgent = self._work(held)
             self._failures.pop(claim.key, None)
-        except OrchestratorError as error:
+        except StoreUnavailable as error:
             log.warning("call-put-off", call_sid=claim.key, error=error.error_id)
             look_again_at, urgent = self.services.clock.now_ms() + 250, False
         except Exception:  # one call that always fails must not take the thread, and so the other calls, with it
