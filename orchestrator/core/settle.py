@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from orchestrator.core.applied.common import without_problems
 from orchestrator.core.applied.desktop import DESKTOP_HOLD, without_pause
-from orchestrator.core.backoff import AUDIT_MS, ORPHAN_AUDIT_MS, SETTLE_MS, spread
+from orchestrator.core.backoff import AUDIT_MS, ORPHAN_AUDIT_MS, SETTLE_MS, STOPPED_ALONE_MS, spread
 from orchestrator.core.call import Call, Gap, PausedStretch, TranscriptionState
 from orchestrator.core.desired import desired
 from orchestrator.core.people import connected_agents, is_agent_connected, is_customer_connected, pause_reason, seat
@@ -88,8 +88,14 @@ def _with_gap(call: Call, at: int) -> Call:
     if is_gap and gap is not None and gap.reason == "starting" and call.trouble:
         return replace(call, gaps=(*call.gaps[:-1], replace(gap, reason=call.trouble)))
     if not is_gap and gap is not None:
-        return replace(call, gaps=(*call.gaps[:-1], replace(gap, end=at)), trouble="")
+        closed = () if _is_hang_up(call, gap, at) else (replace(gap, end=max(gap.start, at)),)
+        return replace(call, gaps=(*call.gaps[:-1], *closed), trouble="")
     return call
+
+
+def _is_hang_up(call: Call, gap: Gap, at: int) -> bool:
+    """At a hang-up the stream's end is told before the customer's leaving: nothing was missed in between."""
+    return not is_customer_connected(call) and at - gap.start <= STOPPED_ALONE_MS
 
 
 def _with_paused(call: Call, at: int) -> Call:
