@@ -6,10 +6,17 @@ the fragment of callback URLs (three retries on 5xx and on time-outs; by default
 `<Start>` returns at once and `<Stop>` of a stream that is gone does no harm, so neither stands in a caller's way. An
 `action` is set only where something must follow: after a dial or queue (an apology or another route when no agent was
 found), and after a conference only when there is a survey.
+
+`answerOnBridge` is never set: Twilio then answers the caller at once, so the leg is in progress from our document on.
+With it the leg would ring until an agent answers, and on a ringing leg Twilio refuses (21220) the media streams and
+redirects that repairs need; an apology would be the first thing that answers. "Customer connected" is our document.
+
+A queue's task carries our attributes beside Twilio's own: `{"call": <Call SID>}`. It outlives transfers.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from urllib.parse import urlencode
@@ -26,13 +33,14 @@ from orchestrator.core.call import Call
 from orchestrator.core.profile import Profile, Route
 
 APOLOGY = "We are sorry, nobody can take your call at the moment. Please call again later."
+REFUSAL = "This number cannot be called from here."
 CONFERENCE_EVENTS = "start end join leave mute hold modify"
 CHILD_EVENTS = "answered completed"
 _OVERRIDES = "#rc=3&rp=5xx,ct,rt"
 _FIRST_STREAM = "asapp-1"
 _WITH_AGENT = ("completed", "answered", "bridged")
 _CALLER_IS_ELSEWHERE = ("redirected", "redirected-from-bridged", "bridging-in-process")
-_CALLER_LEFT = ("hangup", "leave")
+_CALLER_LEFT = ("hangup",)
 
 
 class CallbackUrls:
@@ -50,9 +58,9 @@ class CallbackUrls:
     def call_status(self, call_sid: str) -> str:
         return self._of("call-status", call=call_sid)
 
-    def device_call_status(self, device_leg: str) -> str:
-        """For the child of an agent's device: that child is the call, its SID is not known yet."""
-        return self._of("call-status", device=device_leg)
+    def device_call_status(self, device_leg: str, identity: str = "") -> str:
+        """For the child of an agent's device: that child is the call, its SID is not known yet; `identity` of whom."""
+        return self._of("call-status", device=device_leg, **({"identity": identity} if identity else {}))
 
     def dial_ended(self, call_sid: str, *, is_last: bool = False) -> str:
         """`is_last`: what was dialled is the `no_agent_route`, after which only the apology is left."""
@@ -95,9 +103,40 @@ fallback = route_only
 
 def apology() -> str:
     """A spoken apology, then the end of the call."""
+    return _said(APOLOGY)
+
+
+def refusal() -> str:
+    """For an agent's device that may not call this number: a word, then the end."""
+    return _said(REFUSAL)
+
+
+def _said(words: str) -> str:
     document = VoiceResponse()
-    document.say(APOLOGY)
+    document.say(words)
     document.hangup()
+    return str(document)
+
+
+def dial_customer(number: str, *, caller_id: str, device_leg: str, identity: str, urls: CallbackUrls) -> str:
+    """For an agent's device: the customer is rung; the answered child leg will be the call, under `?device=`."""
+    document = VoiceResponse()
+    dial = Dial(caller_id=caller_id)
+    dial.number(number, **_reports_to(urls.device_call_status(device_leg, identity)))
+    document.append(dial)
+    return str(document)
+
+
+def dial_agent(address: str) -> str:
+    """From an agent's device to another one's (`client:` or `sip:`): nothing of it is reported, for it is no call."""
+    document = VoiceResponse()
+    dial = Dial()
+    kind, _, name = address.partition(":")
+    if kind == "client":
+        dial.client(name)
+    else:
+        dial.sip(address)
+    document.append(dial)
     return str(document)
 
 
@@ -176,17 +215,19 @@ def _append_route(
         case "redirect":
             document.redirect(target, method="POST")
         case "enqueue":
-            is_workflow = re.fullmatch(r"WW[0-9a-f]{32}", target) is not None
-            document.append(
-                Enqueue(
-                    None if is_workflow else target,
-                    workflow_sid=target if is_workflow else None,
-                    action=ended,
-                    method="POST",
-                )
-            )
+            _append_queue(document, target, call_sid, ended)
         case _:
             _append_dial(document, target, call_sid, urls, ended)
+
+
+def _append_queue(document: VoiceResponse, target: str, call_sid: str, ended: str) -> None:
+    """A workflow's task names our call; a plain queue has no task."""
+    if re.fullmatch(r"WW[0-9a-f]{32}", target) is None:
+        document.append(Enqueue(target, action=ended, method="POST"))
+        return
+    queue = Enqueue(None, workflow_sid=target, action=ended, method="POST")
+    queue.task(json.dumps({"call": call_sid}))
+    document.append(queue)
 
 
 def _append_conference(document: VoiceResponse, call_sid: str, urls: CallbackUrls, ended: str | None) -> None:
@@ -208,11 +249,7 @@ def _append_conference(document: VoiceResponse, call_sid: str, urls: CallbackUrl
 def _append_dial(document: VoiceResponse, target: str, call_sid: str, urls: CallbackUrls, ended: str) -> None:
     """`+1...`, `client:NAME` or `sip:...`; the child leg reports under `?call=`."""
     dial = Dial(action=ended, method="POST")
-    report = {
-        "status_callback": urls.call_status(call_sid),
-        "status_callback_method": "POST",
-        "status_callback_event": CHILD_EVENTS,
-    }
+    report = _reports_to(urls.call_status(call_sid))
     kind, _, name = target.partition(":")
     match kind:
         case "client":
@@ -222,3 +259,7 @@ def _append_dial(document: VoiceResponse, target: str, call_sid: str, urls: Call
         case _:
             dial.number(target, **report)
     document.append(dial)
+
+
+def _reports_to(url: str) -> dict[str, str]:
+    return {"status_callback": url, "status_callback_method": "POST", "status_callback_event": CHILD_EVENTS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
@@ -116,7 +117,9 @@ def test_redirect() -> None:
 )
 def test_enqueue(target: str, attributes: dict[str, str], text: str | None) -> None:
     """`enqueue:` makes a task of the workflow, or waits in a plain queue; what follows is asked of us."""
-    queue = only(twiml.route_only(profile(f"enqueue:{target}"), CALL, URLS), "Enqueue")
+    document = twiml.route_only(profile(f"enqueue:{target}"), CALL, URLS)
+    queue = only(document, "Enqueue")
+    assert [json.loads(task.text or "") for task in parsed(document).iter("Task")] == [{"call": CALL}] * (text is None)
     assert queue.attrib == {"action": URLS.dial_ended(CALL), "method": "POST"} | attributes
     assert queue.text == text
 
@@ -155,7 +158,7 @@ def ended(outcome: str, *, had_agent: bool = False, is_last: bool = False, **mor
     )
 
 
-NO_AGENT = ["no-answer", "busy", "failed", "canceled", "queue-full", "error", "system-error", "", "new-word"]
+NO_AGENT = ["no-answer", "busy", "failed", "canceled", "queue-full", "error", "system-error", "leave", "", "new-word"]
 
 
 @pytest.mark.parametrize("outcome", NO_AGENT)
@@ -198,6 +201,39 @@ def test_a_caller_who_is_elsewhere_is_left_alone(outcome: str) -> None:
 def test_a_caller_who_left_gets_no_survey() -> None:
     """Nobody is there to answer it."""
     assert tags(ended("hangup", survey_url=SURVEY)) == ["Hangup"]
+
+
+def test_a_device_rings_the_customer() -> None:
+    """Twilio: `<Dial><Number>`: the child leg reports under the device; no stream on the device's own leg."""
+    document = twiml.dial_customer(
+        "+15555550101", caller_id="+15555550100", device_leg=CALL, identity="client:amy", urls=URLS
+    )
+    assert tags(document) == ["Dial", "Number"]
+    assert only(document, "Dial").attrib == {"callerId": "+15555550100"}
+    assert only(document, "Number").attrib == {
+        "statusCallback": URLS.device_call_status(CALL, "client:amy"),
+        "statusCallbackMethod": "POST",
+        "statusCallbackEvent": "answered completed",
+    }
+    query = parse_qs(urlsplit(only(document, "Number").attrib["statusCallback"]).query)
+    assert query == {"device": [CALL], "identity": ["client:amy"]}
+
+
+@pytest.mark.parametrize(
+    ("address", "tag", "text"),
+    [("client:bob", "Client", "bob"), ("sip:bob@desk.example", "Sip", "sip:bob@desk.example")],
+)
+def test_agent_to_agent_reports_nothing(address: str, tag: str, text: str) -> None:
+    """It is no call of ours."""
+    document = twiml.dial_agent(address)
+    assert tags(document) == ["Dial", tag]
+    assert (only(document, tag).text, only(document, tag).attrib) == (text, {})
+
+
+def test_a_refused_device_hears_why() -> None:
+    """A spoken word, then the end."""
+    assert tags(twiml.refusal()) == ["Say", "Hangup"]
+    assert only(twiml.refusal(), "Say").text == twiml.REFUSAL
 
 
 def test_survey_stops_every_stream_that_may_live() -> None:
