@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 _SURVEY = '<Response><Say>Welcome to our survey.</Say><Pause length="120"/></Response>'
 _FLOW = "<Response><Say>Please wait.</Say><Dial><Conference>flow-{sid}</Conference></Dial></Response>"
+_visits: list[tuple[str, str]] = []
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -16,7 +17,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
-        document = _SURVEY if self.path.startswith("/survey") else _FLOW.format(sid=form["CallSid"][0])
+        call_sid = form["CallSid"][0]
+        _visits.append((self.path, call_sid))
+        document = _SURVEY if self.path == "/survey" else _FLOW.format(sid=call_sid)
         self.send_response(200)
         self.send_header("Content-Type", "text/xml")
         self.send_header("Content-Length", str(len(document)))
@@ -31,6 +34,8 @@ class ExistingFlows:
     """The server, in a thread of the test's process."""
 
     def __init__(self) -> None:
+        self.visits = _visits
+        """Path and Call SID of every fetch."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)

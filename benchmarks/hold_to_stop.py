@@ -1,0 +1,131 @@
+"""How long from a hold to `stop-streaming` at ASAPP's door, on the processes of the Procfile.
+
+Two series of holds: reported by the agent's desktop (`POST /api/v1/calls/{sid}/events`), and told by Twilio's
+conference callback. Measured from the moment the sender began to send (so the request's way to us counts against us)
+to the moment the emulated ASAPP had `stop-streaming` whole. Beside them a bare loopback round trip of the same run, by
+which figures of different machines can be compared. Goal on an idle machine: median 20 ms, 99th percentile 50 ms.
+
+    python benchmarks/hold_to_stop.py [--holds 200] [--calls 4]
+
+Exit 1 when the goal is missed with `--strict`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.e2e.harness import CUSTOMER, NUMBER, Site
+from tests.e2e.processes import poll
+from tests.e2e.world import STOP, CallSeen, assert_state
+
+MEDIAN_GOAL_MS, P99_GOAL_MS = 20.0, 50.0
+HELD_S = 0.15
+"""A hold lasts so long before it is taken back: longer than any stop should take."""
+RESUMED_S = 10.0
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    asked.add_argument("--holds", type=int, default=200, help="per series (default 200)")
+    asked.add_argument("--calls", type=int, default=4, help="calls that are held in turn (default 4)")
+    asked.add_argument("--strict", action="store_true", help="exit 1 when the goal is missed")
+    options = asked.parse_args()
+    with Site(speed=1.0) as site:
+        print(f"{_machine()}; load {os.getloadavg()[0]:.2f} at the start")
+        round_trip = statistics.median(_round_trips(site, options.holds))
+        calls = [_talking(site) for _ in range(options.calls)]
+        series = {
+            "desktop API": _series(calls, options.holds, _hold_by_desktop),
+            "conference callback": _series(calls, options.holds, _hold_by_conference),
+        }
+    print(f"bare HTTP round trip on loopback: median {round_trip:.2f} ms")
+    verdicts = [_print(name, figures, round_trip) for name, figures in series.items()]
+    is_met = all(verdicts)
+    print(f"goal (median {MEDIAN_GOAL_MS:g} ms, 99 % {P99_GOAL_MS:g} ms): {'met' if is_met else 'missed'}")
+    return 0 if is_met or not options.strict else 1
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def _round_trips(site: Site, count: int) -> list[float]:
+    """To the emulator's control: the same library and the same kind of server, and nothing to do."""
+    figures = []
+    for _ in range(count):
+        began = time.perf_counter()
+        site.twilio("switches")
+        figures.append((time.perf_counter() - began) * 1000)
+    return figures
+
+
+def _talking(site: Site) -> CallSeen:
+    call = CallSeen(site, site.twilio("calls", {"from": CUSTOMER, "to": NUMBER})["sid"])
+    site.twilio(f"calls/{call.sid}/agent-joins", {"label": "agent-amy", "client": "agent-amy"})
+    return call
+
+
+def _hold_by_desktop(call: CallSeen) -> float:
+    """Hold, wait, unhold; when the hold was sent."""
+    sent_at = time.time()
+    call.report("hold")
+    time.sleep(HELD_S)
+    call.report("unhold")
+    return sent_at
+
+
+def _hold_by_conference(call: CallSeen) -> float:
+    before = len(_hold_callbacks(call))
+    call.site.twilio(f"calls/{call.sid}/hold", {})
+    time.sleep(HELD_S)
+    callbacks = poll(lambda: _hold_callbacks(call)[before:], RESUMED_S, "the hold's callback")
+    call.site.twilio(f"calls/{call.sid}/unhold", {})
+    return callbacks[0]
+
+
+def _hold_callbacks(call: CallSeen) -> list[float]:
+    """When Twilio began to send each callback of a hold."""
+    rows = call.deliveries("conference-status")
+    return [
+        row["at"] - row["latency_ms"] / 1000
+        for row in rows
+        if row["params"].get("StatusCallbackEvent") == "participant-hold"
+    ]
+
+
+def _series(calls: list[CallSeen], holds: int, hold: Callable[[CallSeen], float]) -> list[float]:
+    """Milliseconds from each hold to its stop."""
+    sent: dict[str, list[float]] = {call.sid: [] for call in calls}
+    for number in range(holds):
+        call = calls[number % len(calls)]
+        assert_state(call, "transcribing", RESUMED_S)
+        sent[call.sid].append(hold(call))
+    figures = []
+    for call in calls:
+        stops = [row["at"] for row in call.requests(STOP)]
+        figures += [1000 * (min(at for at in stops if at > sent_at) - sent_at) for sent_at in sent[call.sid]]
+    return figures
+
+
+def _print(name: str, figures: list[float], round_trip: float) -> bool:
+    """One line; whether the goal is met."""
+    cuts = statistics.quantiles(figures, n=100, method="inclusive")
+    median, p90, p99 = cuts[49], cuts[89], cuts[98]
+    print(
+        f"hold to stop, {name}: {len(figures)} holds, median {median:.1f} ms ({median / round_trip:.1f} round trips), "
+        f"90 % {p90:.1f} ms, 99 % {p99:.1f} ms, most {max(figures):.1f} ms"
+    )
+    return median <= MEDIAN_GOAL_MS and p99 <= P99_GOAL_MS
+
+
+if __name__ == "__main__":
+    sys.exit(main())
