@@ -27,9 +27,10 @@ class Letter:
 
 @dataclass
 class Vendors:
-    """`forgets_session`: whether ASAPP's session dies with its media stream (not known for certain)."""
+    """Two switches: whether ASAPP's session dies with its media stream, and whether news of streams can get lost."""
 
     forgets_session: bool = False
+    loses_stream_news: bool = True
     is_in_progress: bool = True
     transcribing_for: str | None = None
     streams: dict[str, str] = field(default_factory=dict)
@@ -56,7 +57,7 @@ class Vendors:
         if self.forgets_session and not self.streams:
             self.transcribing_for = None
         kind = e.StreamFailed if has_error else e.StreamStopped
-        self.mailbox.append(Letter(kind(at=now, name=name, sid=stream_sid), may_be_lost=True))
+        self.mailbox.append(Letter(kind(at=now, name=name, sid=stream_sid), self.loses_stream_news))
 
     def move(self, kind: type[Move], leg: str, label: str, now: int) -> None:
         """Somebody joins, leaves, is held or unheld; Twilio tells it with the next sequence number."""

@@ -96,7 +96,7 @@ def stream_failed(call: Call, event: StreamFailed) -> Call:
     if stream is None:
         return call
     if stream.state is StreamState.STOPPED and stream is call.current_stream and not call.is_ended:
-        failed = replace(stream, state=StreamState.FAILED, error=event.error)
+        failed = replace(stream, state=StreamState.FAILED, error=event.error, sid=event.sid, may_live=False)
         call = replace(call, streams=swapped(call.streams, stream, failed))
         return replace(
             call, restart_not_before=event.at, transcription=replace(call.transcription, not_before=event.at)
@@ -128,7 +128,8 @@ def stream_is_down(
 
 def transcription_lost_its_stream(call: Call, at: int, wait_ms: int = 0) -> Call:
     """Whether ASAPP still counts it as on cannot be told: a stop finds out before anything else is started."""
-    unknown = replace(call.transcription, state=TranscriptionState.UNKNOWN, since=at, not_before=at + wait_ms)
+    due = at if call.off_wanted_at is not None else at + wait_ms  # a wanted stop never waits
+    unknown = replace(call.transcription, state=TranscriptionState.UNKNOWN, since=at, not_before=due)
     return replace(with_segment_closed(call, at), transcription=unknown, trouble="stream-broken")
 
 

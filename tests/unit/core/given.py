@@ -218,6 +218,28 @@ class Story:
             self._is_done(action)
         raise AssertionError(f"still busy after {most} actions: {self.next_action()}")
 
+    def settles_all_but_stops(self, verdict: Verdict, *, for_ms: int) -> Story:
+        """So long in which no request succeeds: each is answered with `verdict`, notes and reads are made."""
+        until = self.now + for_ms
+        for _ in range(2_000):
+            plan = self.plan()
+            if isinstance(plan.action, a.VendorAction) and not isinstance(plan.action, READS):
+                self.answers(verdict)
+            elif plan.action is not None:
+                if self.now >= until:
+                    return self
+                self._is_done(plan.action)
+            elif plan.look_again_at is None or plan.look_again_at > until:
+                self.now = until
+                return self
+            else:
+                self.now = plan.look_again_at
+        raise AssertionError(f"never at rest: {self.next_action()}")
+
+    def settles_note(self) -> Story:
+        self._is_done(self.next_is(a.NoteTime))
+        return self
+
     def _is_done(self, action: Action) -> None:
         match action:
             case a.NoteTime(what=what, subject=subject):
