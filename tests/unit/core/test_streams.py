@@ -241,6 +241,13 @@ def test_no_rebuild_during_a_pause() -> None:
     assert (story.transcription, story.stream.name) == ("on", "asapp-2")
 
 
+def test_no_rebuild_while_a_stop_is_unconfirmed() -> None:
+    """A stream that broke mid-talk is rebuilt only after ASAPP has confirmed that nothing runs on the old one."""
+    story = Story().talks().stream_failed().answers(Verdict.FAILED)
+    assert (story.transcription, story.next_action()) == ("stopping", None)
+    assert story.at(5_000).answers().next_is(CreateStream).name == "asapp-2"
+
+
 def test_no_rebuild_for_a_customer_who_is_not_there() -> None:
     """While the customer is in no conference of theirs the stream is not rebuilt."""
     assert not isinstance(waiting().customer_leaves().stream_failed().next_action(), CreateStream)
