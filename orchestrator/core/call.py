@@ -82,6 +82,8 @@ class Conference(_Value, frozen=True, kw_only=True):
     """A conference that the customer or an agent was seen in."""
 
     sid: str
+    is_ours: bool | None = None
+    """Made by our TwiML; None where no callback told."""
     is_ended: bool = False
     last_sequence: int = -1
     participants: tuple[Participant, ...] = ()
@@ -95,7 +97,8 @@ class Agent(_Value, frozen=True, kw_only=True):
     """One agent under all the names by which sources report them. Merged by leg, else by id.
 
     `is_reported` is what the API or TaskRouter last said (connected or not); `is_answered` what the leg's own
-    callbacks said; None where that source said nothing. `connected_since` is kept while connected.
+    callbacks said; None where that source said nothing. `connected_since` is kept while connected. `task`,
+    `reservation` and `reservation_order` are of TaskRouter's latest news of this worker, `is_accepted` what it said.
     """
 
     leg: str | None = None
@@ -106,7 +109,12 @@ class Agent(_Value, frozen=True, kw_only=True):
     is_reported: bool | None = None
     is_answered: bool | None = None
     connected_since: int | None = None
+    has_been_connected: bool = False
     reported_at: int = 0
+    task: str = ""
+    reservation: str = ""
+    reservation_order: int = 0
+    is_accepted: bool = False
 
     @property
     def id(self) -> str:
@@ -235,6 +243,7 @@ class Call(_Value, frozen=True, kw_only=True):
     conferences: tuple[Conference, ...] = ()
     agents: tuple[Agent, ...] = ()
     pauses: tuple[Pause, ...] = ()
+    is_consent_given: bool = False
     survey: Survey | None = None
     completed_conference: str | None = None
 

@@ -23,7 +23,11 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
 
 
 class CallArrived(_Event, frozen=True, kw_only=True, tag="call-arrived"):
-    """The voice webhook was fetched. `has_stream_url`: a URL is at hand, so the answer may carry `<Start>`."""
+    """The voice webhook was fetched, or the customer answered whom an agent's device dials.
+
+    `has_stream_url`: a URL is at hand, so the answer may carry `<Start>`. `device`: the leg of the agent's device that
+    dialled (the call is its child leg), and `device_identity` whose it is.
+    """
 
     call_sid: str
     profile: Profile
@@ -32,6 +36,8 @@ class CallArrived(_Event, frozen=True, kw_only=True, tag="call-arrived"):
     called_number: str = ""
     has_stream_url: bool = False
     direction: str = "inbound"
+    device: str | None = None
+    device_identity: str | None = None
 
 
 class CallAdopted(_Event, frozen=True, kw_only=True, tag="call-adopted"):
@@ -59,11 +65,19 @@ class LegEnded(_Event, frozen=True, kw_only=True, tag="leg-ended"):
 
 
 class CallRead(_Event, frozen=True, kw_only=True, tag="call-read"):
-    """Twilio's call resource was read. `status`: `ringing`, `in-progress`, `ended`, `missing` or `unreadable`."""
+    """Twilio's call resource was read. `status`: `ringing`, `in-progress`, `ended`, `missing` or `unreadable`.
+
+    Of a call that was not verified yet also: `profile`, what its numbers ask for; of a child leg who its parent is
+    (`parent_identity`, whoever called), whom that one called and whether it is still in progress.
+    """
 
     status: str
     reason: str = ""
     parent: str | None = None
+    parent_identity: str = ""
+    parent_called: str = ""
+    is_parent_live: bool = False
+    profile: Profile | None = None
     customer_number: str = ""
     called_number: str = ""
 
@@ -99,7 +113,10 @@ class StreamFailed(_Event, frozen=True, kw_only=True, tag="stream-failed"):
 
 
 class ParticipantNews(_Event, frozen=True, kw_only=True):
-    """Base of participant events. Every one tells hold and coaching; None where the field was missing."""
+    """Base of participant events. Every one tells hold and coaching; None where the field was missing.
+
+    `is_own_room`: the room was made by our TwiML; None where that was not told.
+    """
 
     conference: str
     leg: str
@@ -107,6 +124,7 @@ class ParticipantNews(_Event, frozen=True, kw_only=True):
     label: str | None = None
     is_held: bool | None = None
     is_coaching: bool | None = None
+    is_own_room: bool | None = None
 
 
 class ParticipantJoined(ParticipantNews, frozen=True, kw_only=True, tag="participant-joined"):
@@ -132,11 +150,13 @@ class ParticipantModified(ParticipantNews, frozen=True, kw_only=True, tag="parti
 class ConferenceStarted(_Event, frozen=True, kw_only=True, tag="conference-started"):
     conference: str
     sequence: int
+    is_own_room: bool | None = None
 
 
 class ConferenceEnded(_Event, frozen=True, kw_only=True, tag="conference-ended"):
     conference: str
     sequence: int
+    is_own_room: bool | None = None
 
 
 class ParticipantSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -160,27 +180,45 @@ class ParticipantsRead(_Event, frozen=True, kw_only=True, tag="participants-read
 # --- TaskRouter, dial and survey ---------------------------------------------------------------------------------
 
 
-class ReservationAccepted(_Event, frozen=True, kw_only=True, tag="reservation-accepted"):
+class TaskNews(_Event, frozen=True, kw_only=True):
+    """Base of TaskRouter's events. `order` is its own time of them (ms), compared with its like only; 0: untold."""
+
+    task: str = ""
+    order: int = 0
+
+
+class ReservationAccepted(TaskNews, frozen=True, kw_only=True, tag="reservation-accepted"):
     """A TaskRouter worker took the task; `leg` where the task's attributes name the worker's leg."""
 
     worker: str
-    task: str = ""
+    reservation: str = ""
     leg: str | None = None
 
 
-class ReservationEnded(_Event, frozen=True, kw_only=True, tag="reservation-ended"):
-    """Wrap-up, completion or cancellation of a reservation: this worker is no longer on the call."""
+class ReservationEnded(TaskNews, frozen=True, kw_only=True, tag="reservation-ended"):
+    """The worker's part is over: wrap-up, completed, canceled, rescinded, timed out, rejected."""
 
     worker: str
-    task: str = ""
+    reservation: str = ""
     leg: str | None = None
+
+
+class WorkerLegNamed(TaskNews, frozen=True, kw_only=True, tag="worker-leg-named"):
+    """The task's attributes name a worker's leg (after the bridge); whose it is they do not say."""
+
+    leg: str
+
+
+class TaskEnded(TaskNews, frozen=True, kw_only=True, tag="task-ended"):
+    """The task is over, and so is the part of every worker of it."""
 
 
 class DialEnded(_Event, frozen=True, kw_only=True, tag="dial-ended"):
-    """Twilio asked what follows a dial or queue. `goes_to_survey`: our answer leads there."""
+    """Twilio asked what follows a dial or queue. `goes_to_survey`: our answer leads there; `child`: who was dialled."""
 
     outcome: str
     goes_to_survey: bool = False
+    child: str | None = None
 
 
 class SurveyReached(_Event, frozen=True, kw_only=True, tag="survey-reached"):
@@ -311,6 +349,8 @@ Event = (
     | ParticipantsRead
     | ReservationAccepted
     | ReservationEnded
+    | WorkerLegNamed
+    | TaskEnded
     | DialEnded
     | SurveyReached
     | AgentConnected

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from orchestrator.core.call import Agent, Call, Conference, Participant, Progress
+from orchestrator.core.profile import Profile
 
 
 def seats(call: Call, leg: str) -> Iterator[tuple[Conference, Participant]]:
@@ -92,6 +93,22 @@ def has_stream_cutting_pause(call: Call) -> bool:
     )
 
 
+def had_agent(call: Call) -> bool:
+    """Whether an agent was ever connected on this call."""
+    return bool(call.segments) or any(agent.has_been_connected for agent in call.agents)
+
+
 def matches_identity(call: Call, identity: str | None) -> bool:
     """Whether this client or SIP identity is an agent's device by the profile's patterns."""
-    return identity is not None and any(fnmatchcase(identity, each) for each in call.profile.agent_identities)
+    return is_device(call.profile, identity)
+
+
+def is_device(profile: Profile, identity: str | None) -> bool:
+    """The same of a profile. A SIP address counts without its port and parameters, too."""
+    if identity is None or not identity.startswith(("client:", "sip:", "sips:")):
+        return False
+    scheme, _, rest = identity.partition(":")
+    user, at, host = rest.partition(";")[0].rpartition("@")
+    bare = f"{scheme}:{user}{at}{host.partition(':')[0]}"
+    names = {identity, identity if scheme == "client" else bare}
+    return any(fnmatchcase(name, each) for name in names for each in profile.agent_identities)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from orchestrator.core.applied.common import without_problems
 from orchestrator.core.applied.desktop import DESKTOP_HOLD, without_pause
 from orchestrator.core.backoff import AUDIT_MS, ORPHAN_AUDIT_MS, SETTLE_MS, STOPPED_ALONE_MS, spread
-from orchestrator.core.call import Call, Gap, PausedStretch, TranscriptionState
+from orchestrator.core.call import Agent, Call, Gap, PausedStretch, TranscriptionState
 from orchestrator.core.desired import desired
 from orchestrator.core.people import connected_agents, is_agent_connected, is_customer_connected, pause_reason, seat
 
@@ -32,11 +32,14 @@ def settle(before: Call | None, after: Call, at: int) -> Call:
 
 def _with_agents_clocked(call: Call, at: int) -> Call:
     """`connected_since` is kept while an agent is connected; the longest connected one is the current agent."""
-    agents = tuple(
-        replace(agent, connected_since=(agent.connected_since or at) if is_agent_connected(call, agent) else None)
-        for agent in call.agents
-    )
+    agents = tuple(_clocked(agent, is_agent_connected(call, agent), at) for agent in call.agents)
     return call if agents == call.agents else replace(call, agents=agents)
+
+
+def _clocked(agent: Agent, is_connected: bool, at: int) -> Agent:
+    if is_connected:
+        return replace(agent, connected_since=agent.connected_since or at, has_been_connected=True)
+    return replace(agent, connected_since=None)
 
 
 def _without_orphaned_hold(before: Call | None, call: Call) -> Call:
@@ -111,11 +114,16 @@ def _with_paused(call: Call, at: int) -> Call:
 
 
 def _with_loneliness(before: Call | None, call: Call, at: int) -> Call:
-    """Since when the customer sits alone in a conference of ours after the last agent left."""
+    """Since when the customer sits alone in a conference of ours after the last agent left.
+
+    In one that somebody else made others may be waited for, of whom we know nothing.
+    """
+    row = seat(call, call.call_sid)
     is_alone = (
         call.profile.route == "conference"
         and not call.is_ended
-        and seat(call, call.call_sid) is not None
+        and row is not None
+        and row[0].is_ours is not False
         and not connected_agents(call)
     )
     if not is_alone:

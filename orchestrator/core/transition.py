@@ -71,6 +71,10 @@ def _applied(call: Call, event: e.Event) -> Call:  # noqa: C901, PLR0912 - one l
             return agents.reservation_accepted(call, event)
         case e.ReservationEnded():
             return agents.reservation_ended(call, event)
+        case e.WorkerLegNamed():
+            return agents.worker_leg_named(call, event)
+        case e.TaskEnded():
+            return agents.task_ended(call, event)
         case e.DialEnded():
             return desktop.dial_ended(call, event)
         case e.SurveyReached():

@@ -6,7 +6,15 @@ from msgspec.structs import replace
 
 from orchestrator.core.applied.common import first, swapped
 from orchestrator.core.call import Agent, Call
-from orchestrator.core.events import AgentConnected, AgentDisconnected, ReservationAccepted, ReservationEnded
+from orchestrator.core.events import (
+    AgentConnected,
+    AgentDisconnected,
+    ReservationAccepted,
+    ReservationEnded,
+    TaskEnded,
+    TaskNews,
+    WorkerLegNamed,
+)
 
 
 def with_agent_leg(
@@ -40,9 +48,9 @@ def merged(agents: tuple[Agent, ...]) -> tuple[Agent, ...]:
         else:
             kept[kept.index(twin)] = _combined(twin, agent)
     nameless = [agent for agent in kept if not _names(agent)]
-    legless = [agent for agent in kept if agent.leg is None and agent.is_reported]
+    legless = [agent for agent in kept if agent.leg is None and (agent.is_reported or agent.is_accepted)]
     if len(nameless) == 1 and len(legless) == 1:
-        # A desktop that reports no leg, and a leg that carries no name: with one of each they are the same person.
+        # A report that tells no leg, and a leg that carries no name: with one of each they are the same person.
         kept = [each for each in kept if each is not legless[0]]
         kept[kept.index(nameless[0])] = _combined(nameless[0], legless[0])
     return tuple(kept)
@@ -62,6 +70,8 @@ def _is_same(one: Agent, other: Agent) -> bool:
 def _combined(one: Agent, other: Agent) -> Agent:
     since = [each for each in (one.connected_since, other.connected_since) if each is not None]
     newer = one if one.reported_at >= other.reported_at else other
+    latest = one if one.reservation_order > other.reservation_order else other
+    by_task = latest if latest.reservation else (one if one.reservation else other)
     return Agent(
         leg=one.leg or other.leg,
         api_id=one.api_id or other.api_id,
@@ -71,12 +81,18 @@ def _combined(one: Agent, other: Agent) -> Agent:
         is_reported=newer.is_reported,
         is_answered=one.is_answered if one.is_answered is not None else other.is_answered,
         connected_since=min(since, default=None),
+        has_been_connected=one.has_been_connected or other.has_been_connected,
         reported_at=newer.reported_at,
+        task=by_task.task,
+        reservation=by_task.reservation,
+        reservation_order=by_task.reservation_order,
+        is_accepted=by_task.is_accepted,
     )
 
 
 def agent_connected(call: Call, event: AgentConnected) -> Call:
-    agent = Agent(leg=event.agent_leg, api_id=event.agent_id, is_reported=True, reported_at=event.at)
+    leg = None if event.agent_leg == call.call_sid else event.agent_leg
+    agent = Agent(leg=leg, api_id=event.agent_id, is_reported=True, reported_at=event.at)
     return replace(call, agents=merged((*_told(call, agent), agent)))
 
 
@@ -96,22 +112,87 @@ def agent_disconnected(call: Call, event: AgentDisconnected) -> Call:
 
 
 def reservation_accepted(call: Call, event: ReservationAccepted) -> Call:
-    """Names an agent; stands for being connected only where the profile says so."""
+    """Names an agent; stands for being connected only where the profile says so.
+
+    The task's attributes may still name the leg of whoever had the task before: that one is not this worker's.
+    """
+    known = _of_worker(call, event.worker, event.reservation)
+    if known is not None and (_is_overtaken(event, known) or _is_same_reservation(event, known)):
+        return call  # a reservation is accepted once: a repeat, or news that comes after its end
+    counts = call.profile.accepted_is_connected
     agent = Agent(
-        leg=event.leg,
+        leg=None if _is_somebody_elses(call, event.leg, event.worker) else event.leg,
         worker_name=event.worker,
-        is_reported=True if call.profile.accepted_is_connected else None,
-        reported_at=event.at if call.profile.accepted_is_connected else 0,
+        is_reported=True if counts else None,
+        reported_at=event.at if counts else 0,
+        task=event.task,
+        reservation=event.reservation,
+        reservation_order=event.order,
+        is_accepted=True,
     )
     return replace(call, agents=merged((*_told(call, agent), agent)))
 
 
 def reservation_ended(call: Call, event: ReservationEnded) -> Call:
-    agent = first(call.agents, lambda each: each.worker_name == event.worker)
-    if agent is None or not call.profile.accepted_is_connected:
+    """This worker's part of that reservation is over; remembered even where its beginning has not come (yet)."""
+    known = _of_worker(call, event.worker, event.reservation)
+    if known is None:
+        ended = Agent(
+            worker_name=event.worker, task=event.task, reservation=event.reservation, reservation_order=event.order
+        )
+        return replace(call, agents=merged((*call.agents, ended)))
+    is_another = "" not in {known.reservation, event.reservation} and known.reservation != event.reservation
+    if is_another or _is_overtaken(event, known):
+        return call  # the same worker has taken another reservation since
+    return replace(call, agents=swapped(call.agents, known, _without_task(call, known, event)))
+
+
+def task_ended(call: Call, event: TaskEnded) -> Call:
+    agents = tuple(
+        _without_task(call, agent, event)
+        if agent.is_accepted and agent.task == event.task and not _is_overtaken(event, agent)
+        else agent
+        for agent in call.agents
+    )
+    return replace(call, agents=agents)
+
+
+def worker_leg_named(call: Call, event: WorkerLegNamed) -> Call:
+    """An agent's leg. It is that of the one worker who has the task and no leg yet, unless this is older news."""
+    if event.leg == call.call_sid or any(agent.leg == event.leg and agent.worker_name for agent in call.agents):
         return call
-    gone = replace(agent, is_reported=False, reported_at=event.at)
-    return replace(call, agents=swapped(call.agents, agent, gone))
+    waiting = [agent for agent in call.agents if agent.is_accepted and agent.leg is None and agent.task == event.task]
+    if any(_is_overtaken(event, agent) for agent in waiting):
+        return call
+    if len(waiting) != 1:
+        return with_agent_leg(call, event.leg)
+    return replace(call, agents=merged(swapped(call.agents, waiting[0], replace(waiting[0], leg=event.leg))))
+
+
+def _of_worker(call: Call, worker: str, reservation: str) -> Agent | None:
+    """By reservation, else TaskRouter's latest news of this worker."""
+    known = [agent for agent in call.agents if agent.worker_name == worker]
+    same = [agent for agent in known if agent.reservation == reservation]
+    return max(same or known, key=lambda agent: agent.reservation_order, default=None)
+
+
+def _is_overtaken(event: TaskNews, agent: Agent) -> bool:
+    return 0 < event.order < agent.reservation_order
+
+
+def _is_same_reservation(event: ReservationAccepted, agent: Agent) -> bool:
+    return event.reservation != "" and event.reservation == agent.reservation
+
+
+def _without_task(call: Call, agent: Agent, event: TaskNews) -> Agent:
+    """Who is there by their leg stays; a report of TaskRouter's ends where it counted."""
+    agent = replace(agent, is_accepted=False, reservation_order=event.order)
+    return replace(agent, is_reported=False, reported_at=event.at) if call.profile.accepted_is_connected else agent
+
+
+def _is_somebody_elses(call: Call, leg: str | None, worker: str) -> bool:
+    others = {agent.leg for agent in call.agents if agent.worker_name not in {None, worker}}
+    return leg is not None and (leg == call.call_sid or leg in others)
 
 
 def _told(call: Call, news: Agent) -> tuple[Agent, ...]:

@@ -33,7 +33,7 @@ _SECOND_MS = 1_000
 
 def participant_news(call: Call, event: ParticipantNews) -> Call:
     """A participant joined, left, was held, unheld or modified."""
-    room, call = _room(call, event.conference, event.sequence, event.at)
+    room, call = _room(call, event)
     row = room.participant(event.leg) or Participant(leg=event.leg)
     is_newest_of_hold = event.sequence > row.hold_sequence
     is_newest_of_presence = event.sequence > row.present_sequence
@@ -75,14 +75,19 @@ def _held(event: ParticipantNews) -> bool | None:
     return event.is_held
 
 
-def _room(call: Call, sid: str, sequence: int, at: int) -> tuple[Conference, Call]:
-    """The conference, made if new, with its sequence noted; a gap in the sequence makes a read of it due."""
-    known = first(call.conferences, lambda each: each.sid == sid)
-    room = known or Conference(sid=sid)
-    if room.last_sequence >= 0 and sequence > room.last_sequence + 1 and not call.is_ended:
-        call = with_reading(call, f"conference:{sid}", at + _GAP_GRACE_MS, "gap in the sequence")
-    news_at = at if sequence > room.last_sequence else room.news_at
-    noted = replace(room, last_sequence=max(room.last_sequence, sequence), news_at=news_at)
+def _room(call: Call, event: ParticipantNews | ConferenceStarted | ConferenceEnded) -> tuple[Conference, Call]:
+    """The conference, made if new, with its sequence noted; a gap in the sequence makes a read of it due.
+
+    Twilio's sequences begin at 0 or 1: a room first heard of later than that has a past that we do not know.
+    """
+    known = first(call.conferences, lambda each: each.sid == event.conference)
+    room = known or Conference(sid=event.conference)
+    sequence = event.sequence
+    if sequence > max(room.last_sequence, 0) + 1:
+        call = with_reading(call, f"conference:{room.sid}", event.at + _GAP_GRACE_MS, "gap in the sequence")
+    news_at = event.at if sequence > room.last_sequence else room.news_at
+    is_ours = room.is_ours if event.is_own_room is None else event.is_own_room
+    noted = replace(room, last_sequence=max(room.last_sequence, sequence), news_at=news_at, is_ours=is_ours)
     rooms = (*call.conferences, noted) if known is None else swapped(call.conferences, known, noted)
     return noted, replace(call, conferences=rooms)
 
@@ -127,11 +132,11 @@ def _join_refutes_survey(call: Call, event: ParticipantNews) -> Call:
 
 
 def conference_started(call: Call, event: ConferenceStarted) -> Call:
-    return _room(call, event.conference, event.sequence, event.at)[1]
+    return _room(call, event)[1]
 
 
 def conference_ended(call: Call, event: ConferenceEnded) -> Call:
-    room, call = _room(call, event.conference, event.sequence, event.at)
+    room, call = _room(call, event)
     return _put(call, room, replace(room, is_ended=True))
 
 
@@ -151,6 +156,9 @@ def participants_read(call: Call, event: ParticipantsRead) -> Call:
     known = {row.leg for row in rows}
     fresh = tuple(_from_snapshot(listed[leg], event.at) for leg in listed if leg not in known)
     call = _put(call, room, replace(room, participants=(*rows, *fresh)))
+    row = room.participant(call.call_sid)
+    if row is not None and row.is_present and call.call_sid not in listed:
+        call = with_reading(call, "call", event.at, "the customer is no longer in the conference")
     for snapshot in event.participants:
         call = _with_identity(call, snapshot.leg, snapshot.label, event.at)
     return call

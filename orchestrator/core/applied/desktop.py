@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from orchestrator.core.applied.common import with_reading
+from orchestrator.core.applied.common import first, swapped, with_reading
 from orchestrator.core.call import Call, Pause, Survey
 from orchestrator.core.events import (
     AgentConnected,
@@ -90,11 +90,11 @@ def pause_lifted(call: Call, event: PauseLifted) -> Call:
 
 
 def consent_given(call: Call, _event: ConsentGiven) -> Call:
-    return without_pause(call, CONSENT)
+    return replace(without_pause(call, CONSENT), is_consent_given=True)
 
 
 def consent_withdrawn(call: Call, event: ConsentWithdrawn) -> Call:
-    return with_pause(call, CONSENT, event.at, event.source)
+    return replace(with_pause(call, CONSENT, event.at, event.source), is_consent_given=False)
 
 
 def call_end_reported(call: Call, event: CallEndReported) -> Call:
@@ -116,6 +116,10 @@ def survey_reached(call: Call, event: SurveyReached | DialEnded) -> Call:
 
 
 def dial_ended(call: Call, event: DialEnded) -> Call:
+    """Whoever was dialled is no longer with the customer, even if the news of that leg's end was lost."""
+    agent = first(call.agents, lambda each: each.leg is not None and each.leg == event.child)
+    if agent is not None:
+        call = replace(call, agents=swapped(call.agents, agent, replace(agent, is_answered=False)))
     return survey_reached(call, event) if event.goes_to_survey else call
 
 

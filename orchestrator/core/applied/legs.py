@@ -6,9 +6,11 @@ from msgspec.structs import replace
 
 from orchestrator.core.applied.agents import with_agent_leg
 from orchestrator.core.applied.common import first, swapped, with_reading, with_reading_failed, without_reading
+from orchestrator.core.applied.desktop import CONSENT, with_pause, without_pause
 from orchestrator.core.call import Call, MediaStream, Pause, Progress, StreamState, Transcription, TranscriptionState
 from orchestrator.core.events import CallAdopted, CallArrived, CallRead, LegAnswered, LegEnded, LegRead
-from orchestrator.core.people import has_stream_cutting_pause, matches_identity
+from orchestrator.core.people import has_stream_cutting_pause, is_device, matches_identity
+from orchestrator.core.profile import Profile
 
 _MISSING_READS_TO_END = 2
 _SECOND_LOOK_MS = 2_000
@@ -33,12 +35,20 @@ def begin(event: CallArrived | CallAdopted) -> Call:
         called_number=event.called_number,
         pauses=pauses,
     )
+    call = _with_device(call, event)
     if event.has_stream_url and _offers_stream(call):
         first_stream = MediaStream(
             name="asapp-1", generation=1, state=StreamState.REQUESTED, origin="twiml", requested_at=event.at
         )
         return replace(call, streams=(first_stream,))
     return call
+
+
+def _with_device(call: Call, event: CallArrived) -> Call:
+    """The agent who placed the call, connected from its answer on; told once, for the device may have hung up since."""
+    if event.device is None or any(agent.leg == event.device for agent in call.agents):
+        return call
+    return with_agent_leg(call, event.device, identity=event.device_identity, is_answered=True)
 
 
 def _offers_stream(call: Call) -> bool:
@@ -71,7 +81,7 @@ def call_arrived(call: Call, event: CallArrived) -> Call:
     """The voice webhook for a call that is known: a repeat, or the proof that an adopted call is real."""
     if call.progress is Progress.UNKNOWN:
         known = replace(
-            call,
+            _with_profile(_with_device(call, event), event.profile, event.at),
             progress=Progress.IN_PROGRESS,
             customer_id=event.customer_id,
             customer_number=event.customer_number,
@@ -80,7 +90,18 @@ def call_arrived(call: Call, event: CallArrived) -> Call:
         return without_reading(known, "call")
     if call.progress is Progress.DROPPED:
         return replace(begin(event), version=call.version)
-    return call
+    return _with_device(call, event)
+
+
+def _with_profile(call: Call, profile: Profile | None, at: int) -> Call:
+    """What the numbers of an adopted call ask for, once they are known. Consent given before is remembered."""
+    if profile is None:
+        return call
+    call = replace(call, profile=profile)
+    if profile.consent == "required" and not call.is_consent_given:
+        return with_pause(call, CONSENT, at, "profile")
+    is_withdrawn = any(pause.reason == CONSENT and pause.source != "profile" for pause in call.pauses)
+    return call if is_withdrawn else without_pause(call, CONSENT)
 
 
 def leg_answered(call: Call, event: LegAnswered) -> Call:
@@ -114,13 +135,24 @@ def _out_of_all_rooms(call: Call, leg: str, at: int) -> Call:
     return call
 
 
+def is_of_parent(call: Call, event: CallRead) -> bool:
+    """The SID turned out to be an agent's: a child leg is one, unless an agent's device dialled it (a customer then).
+
+    Media streams of ours are on customers' legs only, so a leg that carries one is a customer's, child or not.
+    """
+    if event.parent is None or call.progress is not Progress.UNKNOWN:
+        return False
+    has_carried_stream = any(stream.sid is not None for stream in call.streams)
+    return not has_carried_stream and not is_device(event.profile or call.profile, event.parent_identity)
+
+
 def call_read(call: Call, event: CallRead) -> Call:
+    if is_of_parent(call, event):
+        return _dropped(call, event.at, "another call's leg")
     match event.status:
         case "in-progress":
-            if event.parent is not None and _is_unverified(call) and not _has_carried_stream(call):
-                return _dropped(call, event.at, "another call's leg")
             numbers = replace(
-                without_reading(call, "call"),
+                without_reading(_verified(call, event), "call"),
                 missing_reads=0,
                 customer_number=call.customer_number or event.customer_number,
                 called_number=call.called_number or event.called_number,
@@ -141,9 +173,14 @@ def _is_unverified(call: Call) -> bool:
     return call.progress is Progress.UNKNOWN
 
 
-def _has_carried_stream(call: Call) -> bool:
-    """Media streams of ours are on customers' legs only, so a leg that carries one is a customer's, child or not."""
-    return any(stream.sid is not None for stream in call.streams)
+def _verified(call: Call, event: CallRead) -> Call:
+    """An adopted call is real: its own profile counts from now on, and who dialled it is its agent."""
+    if not _is_unverified(call):
+        return call
+    call = _with_profile(call, event.profile, event.at)
+    if event.parent is None or not matches_identity(call, event.parent_identity):
+        return call
+    return with_agent_leg(call, event.parent, identity=event.parent_identity, is_answered=event.is_parent_live)
 
 
 def _missing(call: Call, at: int) -> Call:
