@@ -151,6 +151,7 @@ def conference_event(form: Form, at: int) -> Incoming | None:
         label=_text(form, "ParticipantLabel") or None,
         is_held=_flag(form, "Hold"),
         is_coaching=_flag(form, "Coaching"),
+        is_own_room=_is_own_room(form),
         **more,
     )
     customer = leg if event.label == "customer" else _own_room(form)
@@ -172,7 +173,9 @@ def _conference_itself(form: Form, at: int, *, is_start: bool) -> Incoming:
     conference = _sid(form, "ConferenceSid", "CF")
     kind = e.ConferenceStarted if is_start else e.ConferenceEnded
     when = occurred_at(form.get("Timestamp"), at)
-    event = kind(at=at, occurred_at=when, conference=conference, sequence=_sequence(form))
+    event = kind(
+        at=at, occurred_at=when, conference=conference, sequence=_sequence(form), is_own_room=_is_own_room(form)
+    )
     return Incoming(event=event, conference=conference, customer=_own_room(form))
 
 
@@ -181,34 +184,61 @@ def _own_room(form: Form) -> str | None:
     return _matching(form.get("FriendlyName"), "CA")
 
 
+def _is_own_room(form: Form) -> bool | None:
+    """None where no name was sent."""
+    return _own_room(form) is not None if form.get("FriendlyName") else None
+
+
 _RESERVATION_OVER = (
     "reservation.wrapup",
     "reservation.completed",
     "reservation.canceled",
     "reservation.rescinded",
+    "reservation.timeout",
+    "reservation.rejected",
+    "reservation.failed",
 )
+_TASK_OVER = ("task.completed", "task.canceled", "task.deleted", "task.system-deleted")
 
 
 def taskrouter_event(form: Form, at: int) -> Incoming | None:
-    """Twilio: TaskRouter event callbacks. Task events bring names only; the attributes may be anything."""
+    """Twilio: TaskRouter event callbacks. The attributes may be anything; those of transfers and updates name legs.
+
+    TaskRouter numbers nothing; its own time of an event is the only order there is among its events.
+    """
     kind = _text(form, "EventType")
     if not kind.startswith(("reservation.", "task.")):
         return None
     task = _sid_or_none(form, "TaskSid", "WT")
     names = _task_names(form.get("TaskAttributes"))
-    when = occurred_at(form.get("TimestampMs") or form.get("Timestamp"), at)
+    return Incoming(event=_task_event(form, at, kind, task or "", names["worker_leg"]), task=task, **names)
+
+
+def _task_event(form: Form, at: int, kind: str, task: str, leg: str | None) -> e.Event | None:
+    told = (form.get("TimestampMs") or form.get("Timestamp") or "").strip()
+    common: dict[str, Any] = {
+        "at": at,
+        "occurred_at": occurred_at(told, at),
+        "order": max(0, _moment(told) or 0),
+        "task": task,
+    }
     worker = _text(form, "WorkerName") or _text(form, "WorkerSid")
-    leg = names["worker_leg"]
-    event: e.Event | None = None
+    reservation = _matching(form.get("ReservationSid"), "WR") or ""
     if kind == "reservation.accepted" and worker:
-        event = e.ReservationAccepted(at=at, occurred_at=when, worker=worker, task=task or "", leg=leg)
-    elif kind in _RESERVATION_OVER and worker:
-        event = e.ReservationEnded(at=at, occurred_at=when, worker=worker, task=task or "", leg=leg)
-    return Incoming(event=event, task=task, **names)
+        return e.ReservationAccepted(**common, worker=worker, reservation=reservation, leg=leg)
+    if kind in _RESERVATION_OVER and worker:
+        return e.ReservationEnded(**common, worker=worker, reservation=reservation, leg=leg)
+    if kind in _TASK_OVER:
+        return e.TaskEnded(**common)
+    return e.WorkerLegNamed(**common, leg=leg) if leg is not None else None
 
 
 def _task_names(attributes: str | None) -> dict[str, str | None]:
-    """The legs and the room that a task's attributes name, in the places where Twilio and Flex put them."""
+    """The legs and the room that a task's attributes name.
+
+    Our TwiML puts `call` there, TaskRouter `call_sid` (of a call that an agent places that may be the agent's) and
+    `worker_call_sid`, Flex `conference`.
+    """
     try:
         decoded = msgspec.json.decode(attributes or "")
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -217,7 +247,9 @@ def _task_names(attributes: str | None) -> dict[str, str | None]:
     conference = _mapping(task.get("conference"))
     participants = _mapping(conference.get("participants"))
     return {
-        "customer": _matching(task.get("call_sid"), "CA") or _matching(participants.get("customer"), "CA"),
+        "customer": _matching(task.get("call"), "CA")
+        or _matching(participants.get("customer"), "CA")
+        or _matching(task.get("call_sid"), "CA"),
         "worker_leg": _matching(task.get("worker_call_sid"), "CA") or _matching(participants.get("worker"), "CA"),
         "conference": _matching(conference.get("sid"), "CF"),
     }

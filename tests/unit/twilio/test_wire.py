@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from orchestrator.core import events as e
 from orchestrator.twilio import wire
@@ -155,6 +156,7 @@ def test_participants(kind: str, event: Any) -> None:
         label="agent-amy",
         is_held=True,
         is_coaching=False,
+        is_own_room=False,
     )
     got = wire.conference_event(ROOM_FORM | {"StatusCallbackEvent": kind}, AT)
     assert got == wire.Incoming(event=expected, leg=AGENT, conference=ROOM)
@@ -166,7 +168,8 @@ def test_a_participant_left() -> None:
     form |= {"StatusCallbackEvent": "participant-leave", "ReasonParticipantLeft": "participant_hung_up"}
     got = wire.conference_event(form | {"Coaching": "maybe"}, AT)
     assert got is not None
-    assert got.event == e.ParticipantLeft(at=AT, conference=ROOM, leg=AGENT, sequence=7, reason="participant_hung_up")
+    expected = e.ParticipantLeft(at=AT, conference=ROOM, leg=AGENT, sequence=7, is_own_room=False)
+    assert got.event == structs.replace(expected, reason="participant_hung_up")
 
 
 def test_the_customers_leg_is_known_by_label_or_by_our_room() -> None:
@@ -188,7 +191,7 @@ def test_conferences_start_and_end(kind: str, event: Any) -> None:
     """The conference's own events need no participant."""
     form = {name: value for name, value in ROOM_FORM.items() if name not in {"CallSid", "Hold"}}
     got = wire.conference_event(form | {"StatusCallbackEvent": kind}, AT)
-    expected = event(at=AT, occurred_at=OCCURRED, conference=ROOM, sequence=7)
+    expected = event(at=AT, occurred_at=OCCURRED, conference=ROOM, sequence=7, is_own_room=False)
     assert got == wire.Incoming(event=expected, conference=ROOM)
 
 
@@ -214,7 +217,10 @@ def task_form(kind: str, attributes: Any = None, **more: str) -> dict[str, str]:
 def test_a_reservation_was_accepted() -> None:
     """Twilio: TaskRouter Events; the call is in the task's attributes, the time in epoch milliseconds."""
     form = task_form("reservation.accepted", {"call_sid": CALL, "worker_call_sid": AGENT}, TimestampMs=str(OCCURRED))
-    event = e.ReservationAccepted(at=AT, occurred_at=OCCURRED, worker="amy", task=TASK, leg=AGENT)
+    event = e.ReservationAccepted(
+        at=AT, occurred_at=OCCURRED, order=OCCURRED, worker="amy", task=TASK, reservation="WR" + "7" * 32, leg=AGENT
+    )
+    form["ReservationSid"] = event.reservation
     got = wire.taskrouter_event(form, AT)
     assert got == wire.Incoming(event=event, task=TASK, customer=CALL, worker_leg=AGENT)
 
@@ -227,13 +233,52 @@ def test_flex_names_its_participants() -> None:
     assert (got.customer, got.worker_leg, got.conference, got.task) == (CALL, AGENT, ROOM, TASK)
 
 
-@pytest.mark.parametrize("kind", ["wrapup", "completed", "canceled", "rescinded"])
+@pytest.mark.parametrize("kind", ["wrapup", "completed", "canceled", "rescinded", "timeout", "rejected", "failed"])
 def test_a_reservation_ended(kind: str) -> None:
     """Wrap-up, completion and cancellation: this worker is no longer on the call; seconds will do for a time."""
     form = task_form(f"reservation.{kind}", Timestamp=str(OCCURRED // 1000), WorkerName="", WorkerSid="WK1")
     got = wire.taskrouter_event(form, AT)
     assert got is not None
-    assert got.event == e.ReservationEnded(at=AT, occurred_at=OCCURRED, worker="WK1", task=TASK)
+    assert got.event == e.ReservationEnded(at=AT, occurred_at=OCCURRED, order=OCCURRED, worker="WK1", task=TASK)
+
+
+@pytest.mark.parametrize("kind", ["updated", "transfer-initiated", "transfer-completed", "transfer-failed"])
+def test_a_task_names_the_workers_leg(kind: str) -> None:
+    """After the bridge the attributes name the worker's leg: in two places, by the way it was bridged."""
+    for attributes in ({"worker_call_sid": AGENT}, {"conference": {"participants": {"worker": AGENT}}}):
+        got = wire.taskrouter_event(task_form(f"task.{kind}", attributes, TimestampMs=str(OCCURRED)), AT)
+        assert got is not None
+        assert got.event == e.WorkerLegNamed(at=AT, occurred_at=OCCURRED, order=OCCURRED, task=TASK, leg=AGENT)
+
+
+@pytest.mark.parametrize("kind", ["completed", "canceled", "deleted"])
+def test_a_task_ended(kind: str) -> None:
+    """Nobody has it any more. Its own time is kept however long the message took."""
+    got = wire.taskrouter_event(task_form(f"task.{kind}", {"worker_call_sid": AGENT}, TimestampMs="1000000000000"), AT)
+    assert got is not None
+    assert got.event == e.TaskEnded(at=AT, occurred_at=AT - 5000, order=1_000_000_000_000, task=TASK)
+
+
+def test_the_customer_of_a_task() -> None:
+    """What our TwiML wrote there, else who Flex says is the customer, else the leg that TaskRouter saw."""
+    attributes: dict[str, Any] = {"call_sid": AGENT, "conference": {"participants": {"customer": CALL}}}
+    for more in ({}, {"call": CALL, "conference": {}}):
+        got = wire.taskrouter_event(task_form("task.updated", attributes | more), AT)
+        assert got is not None
+        assert got.customer == CALL
+
+
+@pytest.mark.parametrize(("name", "expected"), [(CALL, True), ("lobby", False), (None, None)])
+def test_whose_room_it_is(name: str | None, expected: bool | None) -> None:
+    """A room that our TwiML made bears a call's SID."""
+    named = {} if name is None else {"FriendlyName": name}
+    for kind in ("participant-join", "conference-end"):
+        form = ROOM_FORM | {"StatusCallbackEvent": kind}
+        form.pop("FriendlyName", None)
+        got = wire.conference_event(form | named, AT)
+        assert got is not None
+        assert isinstance(got.event, e.ParticipantJoined | e.ConferenceEnded)
+        assert got.event.is_own_room is expected
 
 
 def test_task_events_bring_names_only() -> None:
