@@ -97,8 +97,9 @@ def _with_gap(call: Call, at: int) -> Call:
 
 
 def _is_hang_up(call: Call, gap: Gap, at: int) -> bool:
-    """At a hang-up the stream's end is told before the customer's leaving: nothing was missed in between."""
-    return not is_customer_connected(call) and at - gap.start <= STOPPED_ALONE_MS
+    """At a hang-up the stream's end may be told before anybody's leaving: nothing was missed in between."""
+    are_together = is_customer_connected(call) and bool(connected_agents(call)) and not call.is_ended
+    return not are_together and at - gap.start <= STOPPED_ALONE_MS
 
 
 def _with_paused(call: Call, at: int) -> Call:

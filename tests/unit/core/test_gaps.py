@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from tests.unit.core.given import Story
 
 
-def test_a_hang_up_told_by_the_stream_first_is_no_gap() -> None:
-    """The stream's end comes before the customer's leaving at every hang-up; no transcript tells it as a loss."""
+@pytest.mark.parametrize("left", [Story.customer_leaves, Story.agent_leaves, Story.ends])
+def test_a_hang_up_told_by_the_stream_first_is_no_gap(left: Callable[[Story], Story]) -> None:
+    """Whoever's leaving is told next, the stream's end just before it is not told as a loss."""
     story = Story().talks()
     before = story.call.gaps
     story.stream_stopped()
     assert story.call.gaps != before
-    story.at(40).customer_leaves()
+    left(story.at(40))
     assert story.call.gaps == before
 
 
