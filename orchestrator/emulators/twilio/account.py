@@ -14,6 +14,7 @@ from orchestrator.emulators.twilio.model import TERMINAL, Conference, Leg, Numbe
 from orchestrator.emulators.twilio.queues import Queues
 from orchestrator.emulators.twilio.speech import Conversation
 from orchestrator.emulators.twilio.switches import Switches
+from orchestrator.emulators.twilio.tasks import Router
 from orchestrator.emulators.twilio.webhooks import Webhooks
 
 _KEPT = 100_000
@@ -47,6 +48,7 @@ class Account:
         self.numbers: dict[str, Number] = {}
         self.applications: dict[str, dict[str, str]] = {}
         self.queues = Queues()
+        self.router = Router(settings.seed)
         self.alerts: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self.requests: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self._conversations = itertools.count(settings.seed)

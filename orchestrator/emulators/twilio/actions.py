@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 _CONFERENCE_WITHIN_S = 10.0
 _LOOKS = 2000
+_DECLINED = frozenset({"busy", "no-answer", "failed", "canceled"})
 _BREAKS = frozenset(SWITCHES["stream-break"])
 
 
@@ -44,11 +45,20 @@ async def _conference_of(leg: Leg) -> Conference:
 
 
 async def _joins(account: "Account", leg: Leg, given: Json, **more: str) -> Json:
-    """Let an agent's device join the conference of the call, and wait until it is in."""
+    """Let an agent's device join the conference of the call, and wait until it is in.
+
+    ``status_callback`` and ``status_callback_events`` are its own, and in vain unless it is the first there.
+    """
     room = await _conference_of(leg)
     label = str(given.get("label", ""))
     agent = placing.device(str(given.get("client") or label or "agent"))
-    placing.into_conference(account, agent, room, {"participantLabel": label, "beep": "false", **more})
+    attributes = {
+        "participantLabel": label,
+        "beep": "false",
+        "statusCallback": str(given.get("status_callback", "")),
+        "statusCallbackEvent": str(given.get("status_callback_events", "")),
+    }
+    placing.into_conference(account, agent, room, attributes | more)
     for _ in range(_LOOKS):
         if agent.room is room or agent.is_over:
             break
@@ -118,9 +128,10 @@ async def _hangup(account: "Account", leg: Leg, given: Json) -> Json:
 
 
 async def _say(account: "Account", leg: Leg, given: Json) -> Json:
-    """Let somebody on the call speak now: ``text``, ``role`` (customer), ``kind`` where it is not speech."""
+    """Let somebody on the call speak now: ``text``, ``role`` (customer) or ``leg``, ``kind`` where not speech."""
     role = Role(given.get("role", "customer"))
     speaker = leg if leg.role is role else next((o for o in others(leg) if o.role is role), None)
+    speaker = account.legs.get(str(given.get("leg")), speaker)
     if speaker is None:
         raise conflict(f"nobody on the call is {role}")
     kind = Kind(given["kind"]) if given.get("kind") else None
@@ -147,14 +158,17 @@ async def _agent_answers(account: "Account", leg: Leg, given: Json) -> Json:
 
 
 async def _agent_declines(account: "Account", leg: Leg, given: Json) -> Json:
-    """Let a ringing leg decline: ``status`` busy (default), no-answer or failed."""
-    return await _pick_up(account, leg, given, str(given.get("status", "busy")))
+    """Let a ringing leg decline: ``status`` busy (default), no-answer, failed or canceled."""
+    status = str(given.get("status", "busy"))
+    if status not in _DECLINED:
+        raise web.HTTPBadRequest(text=f"status is one of {', '.join(sorted(_DECLINED))}")
+    return await _pick_up(account, leg, given, status)
 
 
 async def _pick_up(account: "Account", leg: Leg, given: Json, outcome: str) -> Json:
     deadline = asyncio.get_running_loop().time() + _CONFERENCE_WITHIN_S
     while asyncio.get_running_loop().time() < deadline:
-        for ringing in [leg, *leg.children]:
+        for ringing in _may_ring(account, leg):
             future = ringing.picked_up
             is_wanted = given.get("leg") in {None, ringing.sid}
             if is_wanted and future is not None and not future.done():
@@ -162,6 +176,13 @@ async def _pick_up(account: "Account", leg: Leg, given: Json, outcome: str) -> J
                 return {"sid": ringing.sid}
         await asyncio.sleep(0.02 / max(1.0, account.clock.speed))
     raise conflict("nothing rings")
+
+
+def _may_ring(account: "Account", leg: Leg) -> list[Leg]:
+    """Return the legs that may ring for a call: itself, those it dials, workers who are called for it."""
+    task = account.router.task_of(leg)
+    workers = [reservation.leg for reservation in task.reservations if reservation.leg] if task else []
+    return [leg, *leg.children, *workers]
 
 
 ACTIONS: dict[str, Callable[["Account", Leg, Json], Awaitable[Json]]] = {

@@ -75,6 +75,18 @@ def answer(account: "Account", leg: "Leg") -> None:
     progress(account, leg, "answered")
 
 
+def part(account: "Account", leg: "Leg") -> None:
+    """End the legs that a leg dialed, because it goes; a switch lets those that answered live on alone."""
+    is_redirect = leg.interruption == "redirect"
+    switch = "child-on-parent-redirect" if is_redirect else "child-on-parent-hangup"
+    may_stay = (is_redirect or leg.ended_by in {"hung-up", "rest"}) and account.switches[switch] == "keep"
+    for child in list(leg.children):
+        if may_stay and child.is_in_progress:
+            leg.children.remove(child)
+        else:
+            finish(account, child, "completed" if child.is_in_progress else "canceled", "parent-ended")
+
+
 def finish(account: "Account", leg: "Leg", status: str, ended_by: str) -> None:
     """End a leg for good: its streams, its room, its children, its document; a second end does nothing."""
     if leg.is_over:
@@ -89,8 +101,7 @@ def finish(account: "Account", leg: "Leg", status: str, ended_by: str) -> None:
     rooms.leave(account, leg, "participant_hung_up")
     if leg.picked_up is not None and not leg.picked_up.done():
         leg.picked_up.set_result(status)
-    for child in leg.children:
-        finish(account, child, "completed" if child.is_in_progress else "canceled", "parent-ended")
+    part(account, leg)
     if leg.task is not None and leg.task is not asyncio.current_task():
         leg.task.cancel()
     progress(account, leg, "completed")

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from orchestrator.emulators.faults import BadRulesError
-from orchestrator.emulators.twilio import answers, calls, placing
-from orchestrator.emulators.twilio.actions import ACTIONS, conflict, others
+from orchestrator.emulators.twilio import actions, answers, calls, moving, placing, taskrouter_control
+from orchestrator.emulators.twilio.actions import conflict, others
 from orchestrator.emulators.twilio.formats import rfc2822
 from orchestrator.emulators.twilio.keys import ACCOUNT
-from orchestrator.emulators.twilio.model import Conference, Leg, Number
+from orchestrator.emulators.twilio.model import Conference, Leg, Number, Role
 from orchestrator.emulators.twilio.switches import UnknownSwitchError
 
 if TYPE_CHECKING:
     from orchestrator.emulators.twilio.account import Account
 
 Json = dict[str, Any]
+ACTIONS = actions.ACTIONS | moving.ACTIONS | taskrouter_control.ACTIONS
 _RESET_WITHIN_S = 2.0
 
 
@@ -40,6 +41,7 @@ def routes() -> list[web.RouteDef]:
         web.post(f"{base}/calls", _place_call),
         web.get(f"{base}/calls/{{call}}", _read_call),
         web.post(f"{base}/calls/{{call}}/{{action}}", _act),
+        *taskrouter_control.routes(),
     ]
 
 
@@ -66,9 +68,10 @@ def _field(row: Json, name: str) -> object:
 
 
 async def _reset(request: web.Request) -> web.Response:
-    """End every call without a word and forget everything but the numbers."""
+    """End every call without a word and forget everything but the numbers, the workspace and its workers."""
     account = request.app[ACCOUNT]
     account.hooks.is_mute = True
+    account.router.forget()
     legs = list(account.legs.values())
     for leg in legs:
         calls.finish(account, leg, "completed", "reset")
@@ -129,15 +132,19 @@ async def _number(request: web.Request) -> web.Response:
 
 
 async def _place_call(request: web.Request) -> web.Response:
-    """Let somebody call: ``from``, ``to``; ``sip_headers`` for a call over SIP; ``params`` to be added."""
+    """Let somebody call: ``from``, ``to``, ``number`` (whose settings apply; default ``to``).
+
+    More: ``sip_headers`` for a call over SIP; ``params`` to be added to its webhooks; ``role`` of the caller where
+    its address does not tell; ``enqueue_outcome`` (a value of the switch ``enqueue-outcome``) for this call alone.
+    """
     account, given = request.app[ACCOUNT], await request.json()
     if not given.get("from") or not given.get("to"):
         raise web.HTTPBadRequest(text="from and to are required")
-    asides = {f"SipHeader_{name}": value for name, value in given.get("sip_headers", {}).items()}
-    if given["to"].startswith("sip:"):
-        asides["SipDomain"] = given["to"].rpartition("@")[2]
+    asides = placing.sip_params(given["from"], given["to"], given.get("sip_headers", {})) | given.get("params", {})
     settings = placing.settings_for(account, given.get("number") or given["to"])
-    leg = placing.incoming(account, given["from"], given["to"], asides | given.get("params", {}), settings)
+    role = Role(given["role"]) if given.get("role") else None
+    leg = placing.incoming(account, given["from"], given["to"], asides, settings, role)
+    leg.enqueue_outcome = str(given.get("enqueue_outcome", ""))
     return web.json_response({"sid": leg.sid}, status=201)
 
 
@@ -170,7 +177,7 @@ def _call(account: "Account", leg: Leg) -> Json:
             {"sid": s.sid, "name": s.name, "state": s.state.value, "frames_sent": s.frames_sent} for s in leg.streams
         ],
         "conference": _conference(leg),
-        "queued": any(waiting.leg is leg for row in account.queues.waiting.values() for waiting in row),
+        "queued": account.queues.of(leg) is not None,
         "playing": leg.playing.value if leg.playing else None,
         "twiml_position": leg.position,
         "ended_by": leg.ended_by or None,

@@ -1,6 +1,8 @@
 """`<Dial>`: into a conference, to other parties, to a waiting caller (Twilio: Dial, Conference, Number).
 
 The action URL is requested on every way out. After a redirect or a hang-up its answer is ignored.
+The outcome is filled in while it comes about, so that a dial that is cut short says how far it came:
+``canceled`` while it rang, ``answered`` in a conference, ``completed`` once an agent had answered.
 """
 
 import asyncio
@@ -14,15 +16,16 @@ from orchestrator.emulators.twilio.twiml import Element
 if TYPE_CHECKING:
     from orchestrator.emulators.twilio.account import Account
 
-_TIMEOUT_S = 30
+Outcome = dict[str, str]
+_TIMEOUT_S, _LONGEST_S = 30, 14_400
 _DEFAULT_EVENTS = {"start-end": frozenset({"start", "end"}), "none": frozenset[str](), "all": rooms.EVENTS}
 
 
 async def dial(account: "Account", leg: Leg, document: Document, verb: Element) -> Step | None:
     """Connect the leg with whom the verb names; return the step to the action URL, if there is one."""
-    outcome: dict[str, str] = {"DialCallStatus": "completed"}
+    outcome: Outcome = {"DialCallStatus": "canceled"}
     try:
-        outcome = await _connect(account, leg, document, verb)
+        await _connect(account, leg, document, verb, outcome)
     except asyncio.CancelledError:
         step = _action(document, verb, outcome)
         is_wanted = leg.interruption == "redirect" or account.switches["action-after-hangup"] == "send"
@@ -32,22 +35,23 @@ async def dial(account: "Account", leg: Leg, document: Document, verb: Element) 
     return _action(document, verb, outcome)
 
 
-def _action(document: Document, verb: Element, outcome: dict[str, str]) -> Step | None:
+def _action(document: Document, verb: Element, outcome: Outcome) -> Step | None:
     if not verb.get("action"):
         return None
     return Step("dial-action", document.resolve(verb.get("action")), verb.get("method", "POST"), outcome)
 
 
-async def _connect(account: "Account", leg: Leg, document: Document, verb: Element) -> dict[str, str]:
+async def _connect(account: "Account", leg: Leg, document: Document, verb: Element, outcome: Outcome) -> None:
     nouns = verb.children or (Element("Number", {}, verb.text, ()),)
     if nouns[0].tag == "Conference":
-        return await _conference(account, leg, document, nouns[0])
-    if nouns[0].tag == "Queue":
-        return await _queue(account, leg, verb, nouns[0])
-    return await _parties(account, leg, document, verb, nouns)
+        await _conference(account, leg, document, nouns[0], outcome)
+    elif nouns[0].tag == "Queue":
+        await _queue(account, leg, verb, nouns[0], outcome)
+    else:
+        await _parties(account, leg, document, verb, nouns, outcome)
 
 
-async def _conference(account: "Account", leg: Leg, document: Document, noun: Element) -> dict[str, str]:
+async def _conference(account: "Account", leg: Leg, document: Document, noun: Element, outcome: Outcome) -> None:
     member = Member(
         leg,
         label=noun.get("participantLabel"),
@@ -63,40 +67,45 @@ async def _conference(account: "Account", leg: Leg, document: Document, noun: El
         noun.get("statusCallbackEvent"),
         _DEFAULT_EVENTS[account.switches["conference-default-events"]],
     )
+    calls.answer(account, leg)
     if not rooms.join(account, leg, noun.text, member, callback):
-        return {"DialCallStatus": "failed"}
+        outcome["DialCallStatus"] = "failed"
+        return
+    outcome["DialCallStatus"] = "answered"
     await member.gone.wait()
-    return {"DialCallStatus": "answered"}
 
 
-async def _queue(account: "Account", leg: Leg, verb: Element, noun: Element) -> dict[str, str]:
-    name = noun.get("reservationSid") or noun.text
+async def _queue(account: "Account", leg: Leg, verb: Element, noun: Element, outcome: Outcome) -> None:
+    """Take who has waited longest, or the caller whom a reservation of TaskRouter holds."""
+    limit_s = verb.number("timeout", _TIMEOUT_S) / account.clock.speed
     try:
-        limit_s = verb.number("timeout", _TIMEOUT_S) / account.clock.speed
-        waiting = await asyncio.wait_for(account.queues.take(name), limit_s)
+        async with asyncio.timeout(limit_s):
+            waiting = await account.queues.take(noun.text, noun.get("reservationSid"))
     except TimeoutError:
-        return {"DialCallStatus": "no-answer"}
+        outcome["DialCallStatus"] = "no-answer"
+        return
+    calls.answer(account, leg)
     mine, theirs = rooms.bridge(account, leg, waiting.leg)
     waiting.taken.set_result(theirs)
+    outcome |= {"DialCallStatus": "completed", "DialCallSid": waiting.leg.sid, "DialBridged": "true"}
     await mine.gone.wait()
-    return {"DialCallStatus": "completed", "DialCallSid": waiting.leg.sid, "DialBridged": "true"}
 
 
 async def _parties(
-    account: "Account", leg: Leg, document: Document, verb: Element, nouns: tuple[Element, ...]
-) -> dict[str, str]:
+    account: "Account", leg: Leg, document: Document, verb: Element, nouns: tuple[Element, ...], outcome: Outcome
+) -> None:
     """Ring everybody named; the first to answer is connected, the others are given up."""
     children = {_child(account, leg, document, verb, noun): noun for noun in nouns}
+    outcome["DialCallSid"] = next(iter(children)).sid
     try:
         answered = await legs.first_answer(account, list(children), verb.number("timeout", _TIMEOUT_S))
         if answered is None:
-            return {"DialCallStatus": _unanswered(list(children)), "DialCallSid": next(iter(children)).sid}
-        return await _bridge(account, leg, answered, document, children[answered])
+            outcome["DialCallStatus"] = _unanswered(list(children))
+            return
+        noun, limit_s = children[answered], verb.number("timeLimit", _LONGEST_S)
+        await _bridge(account, leg, answered, document, noun, limit_s, outcome)
     except asyncio.CancelledError:
-        keeps = leg.interruption == "redirect" and account.switches["child-on-parent-redirect"] == "keep"
-        for child in children:
-            if not keeps:
-                calls.finish(account, child, "completed" if child.is_in_progress else "canceled", "parent-ended")
+        calls.part(account, leg)
         raise
 
 
@@ -119,19 +128,31 @@ def _child(account: "Account", leg: Leg, document: Document, verb: Element, noun
 
 def _unanswered(children: list[Leg]) -> str:
     statuses = [child.status for child in children]
-    return next((status for status in ("busy", "failed", "no-answer") if status in statuses), "no-answer")
+    ranked = ("busy", "failed", "canceled", "no-answer")
+    return next((status for status in ranked if status in statuses), "no-answer")
 
 
-async def _bridge(account: "Account", leg: Leg, child: Leg, document: Document, noun: Element) -> dict[str, str]:
+async def _bridge(
+    account: "Account", leg: Leg, child: Leg, document: Document, noun: Element, limit_s: float, outcome: Outcome
+) -> None:
+    """Whisper to who answered, then connect the two. Answered is not bridged: a whisper may hang up."""
     began = account.clock.now()
-    outcome = {"DialCallStatus": "completed", "DialCallSid": child.sid, "DialBridged": "false"}
+    outcome |= {"DialCallStatus": "completed", "DialCallSid": child.sid, "DialBridged": "false"}
     if noun.get("url"):
         await legs.whisper(account, child, document.resolve(noun.get("url")), noun.get("method", "POST"))
     if not child.is_over:
         calls.answer(account, leg)
         _, far_end = rooms.bridge(account, leg, child)
-        await far_end.gone.wait()
         outcome["DialBridged"] = "true"
+        await _until_apart(account, child, far_end, limit_s)
     if child.is_over:
         outcome["DialCallDuration"] = str(round(account.clock.now() - began))
-    return outcome
+
+
+async def _until_apart(account: "Account", child: Leg, far_end: Member, limit_s: float) -> None:
+    try:
+        # Not `wait_for`: that forgets a redirect's cancellation when the far end went at the same moment.
+        async with asyncio.timeout(limit_s / account.clock.speed):
+            await far_end.gone.wait()
+    except TimeoutError:
+        calls.finish(account, child, "completed", "time-limit")

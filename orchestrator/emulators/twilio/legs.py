@@ -24,8 +24,10 @@ def address(noun: Element) -> str:
 
 
 def role_of(sender: str) -> Role:
-    """Return who calls: a phone is a customer, a device of the account is an agent's."""
-    return Role.AGENT if sender.startswith(("client:", "sip:")) else Role.CUSTOMER
+    """Return who calls: a phone is a customer, also through a SIP trunk; a named device is an agent's."""
+    kind, _, name = sender.partition(":")
+    is_device = kind == "client" or (kind in {"sip", "sips"} and not name.removeprefix("+")[:1].isdigit())
+    return Role.AGENT if is_device else Role.CUSTOMER
 
 
 def role_of_child(parent: Leg, noun: str) -> Role:
@@ -41,7 +43,8 @@ async def first_answer(account: "Account", called: list[Leg], timeout_s: float) 
     ringing = {asyncio.create_task(_answer_of(account, leg)): leg for leg in called}
     winner: Leg | None = None
     try:
-        winner = await asyncio.wait_for(_first(ringing), timeout_s / account.clock.speed)
+        async with asyncio.timeout(timeout_s / account.clock.speed):
+            winner = await _first(ringing)
     except TimeoutError:
         pass
     finally:

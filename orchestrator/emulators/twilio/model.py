@@ -65,6 +65,7 @@ class Leg:
     answered_at: float | None = None
     duration_s: int = 0
     asides: dict[str, str] = field(default_factory=dict)
+    enqueue_outcome: str = ""
     callbacks: list[Callback] = field(default_factory=list)
     fallback: tuple[str, str] | None = None
     sequence: int = 0

@@ -6,15 +6,32 @@ from xml.sax.saxutils import escape, quoteattr
 
 from orchestrator.emulators.twilio import calls, interpreter, legs
 from orchestrator.emulators.twilio.documents import Step
+from orchestrator.emulators.twilio.formats import sid
 from orchestrator.emulators.twilio.model import Callback, Conference, Leg, Role
 
 if TYPE_CHECKING:
     from orchestrator.emulators.twilio.account import Account
 
 
-def incoming(account: "Account", sender: str, to: str, asides: dict[str, str], settings: dict[str, str]) -> Leg:
+def sip_params(sender: str, to: str, headers: dict[str, str]) -> dict[str, str]:
+    """Return what the webhooks of a call to a SIP domain carry besides (Twilio: SIP Domain calls)."""
+    if not to.startswith(("sip:", "sips:")):
+        return {f"SipHeader_{name}": value for name, value in headers.items()}
+    host = to.rpartition("@")[2].partition(";")[0].partition(":")[0]
+    named = {f"SipHeader_{name}": value for name, value in headers.items()}
+    return {"SipDomain": host, "SipCallId": f"{sid('')}@{sender.rpartition('@')[2] or host}", **named}
+
+
+def incoming(
+    account: "Account",
+    sender: str,
+    to: str,
+    asides: dict[str, str],
+    settings: dict[str, str],
+    role: Role | None = None,
+) -> Leg:
     """Let somebody call; ``settings`` are those of the number or application that takes the call."""
-    leg = Leg(sender, to, "inbound", legs.role_of(sender), status="ringing", asides=asides)
+    leg = Leg(sender, to, "inbound", role or legs.role_of(sender), status="ringing", asides=asides)
     account.add(leg)
     if settings.get("status_callback"):
         method = settings.get("status_callback_method") or "POST"

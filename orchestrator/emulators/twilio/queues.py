@@ -9,12 +9,17 @@ from orchestrator.emulators.twilio.model import Leg, Member
 
 @dataclass(eq=False)
 class Waiting:
-    """One caller in a queue. ``taken`` is resolved with the caller's membership of the bridge."""
+    """One caller in a queue. ``taken`` is resolved with the membership of whatever the caller is taken into.
+
+    None: the caller leaves the queue by itself (`<Leave>`). ``reservation`` holds the caller for one taker,
+    ``is_ordered``: somebody is being called to take the caller.
+    """
 
     leg: Leg
     since: float
-    attributes: str = ""
-    taken: "asyncio.Future[Member]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    reservation: str = ""
+    is_ordered: bool = False
+    taken: "asyncio.Future[Member | None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 @dataclass
@@ -33,12 +38,26 @@ class Queues:
             self.waiting.setdefault(name, []).append(waiting)
             self.changed.notify_all()
 
-    def leave(self, name: str, waiting: Waiting) -> None:
-        if waiting in self.waiting.get(name, []):
-            self.waiting[name].remove(waiting)
-
-    async def take(self, name: str) -> Waiting:
-        """Wait for a caller in a queue and take the one who has waited longest."""
+    async def take(self, name: str, reservation: str = "") -> Waiting:
+        """Wait for a caller in a queue and take the one who has waited longest, or the reserved one."""
         async with self.changed:
-            await self.changed.wait_for(lambda: bool(self.waiting.get(name)))
-            return self.waiting[name].pop(0)
+            while (found := self._takeable(name, reservation)) is None:
+                await self.changed.wait()
+            self.remove(found)
+            return found
+
+    def remove(self, waiting: Waiting) -> bool:
+        """Take a caller out of whatever queue; tell whether there was one to take."""
+        for row in self.waiting.values():
+            if waiting in row:
+                row.remove(waiting)
+                return True
+        return False
+
+    def of(self, leg: Leg) -> Waiting | None:
+        """Return the leg's place in a queue."""
+        return next((waiting for row in self.waiting.values() for waiting in row if waiting.leg is leg), None)
+
+    def _takeable(self, name: str, reservation: str) -> Waiting | None:
+        rows = self.waiting.values() if reservation else [self.waiting.get(name, [])]
+        return next((w for row in rows for w in row if w.reservation == reservation), None)

@@ -44,6 +44,8 @@ SWITCHES: Final[dict[str, tuple[str, ...]]] = {
     "hold-without-url": ("music", "silence"),
     # The child of a `<Dial>` when its parent is redirected.
     "child-on-parent-redirect": ("disconnect", "keep"),
+    # The child of a `<Dial>`, once it has answered, when its parent hangs up: an agent's device and its customer.
+    "child-on-parent-hangup": ("disconnect", "keep"),
     # The action URL of a `<Dial>` whose caller hangs up.
     "action-after-hangup": ("send", "omit"),
     # `I-Twilio-Idempotency-Token`: on every attempt, or on repeated ones only.
@@ -54,6 +56,27 @@ SWITCHES: Final[dict[str, tuple[str, ...]]] = {
     "empty-document": ("fail", "hang-up"),
     # Does a dialed leg answer of its own, or when it is told to (`agent-answers`)?
     "dial-answer": ("manual", "auto", "no-answer", "busy", "failed"),
+    # What becomes of a caller at `<Enqueue>` (a call's own `enqueue_outcome` goes before it).
+    "enqueue-outcome": ("queued", "queue-full", "error", "system-error"),
+    # QueueResult of a caller who goes while the worker's phone rings.
+    "queue-result-while-bridging": ("bridging-in-process", "hangup"),
+    # Order of TaskRouter's events that belong together: as seen in the field (task.created is not the first, the
+    # task completes before its reservation), as the documents list them, or in any order.
+    "taskrouter-order": ("observed", "documented", "shuffled"),
+    # TaskRouter's events: at once, or some seconds late.
+    "taskrouter-delay": ("none", "late"),
+    # Is the task told of its conference or worker's call before the two are connected, or afterwards?
+    "taskrouter-attributes": ("after-bridging", "before-bridging"),
+    # reservation.accepted and the moment at which customer and worker are connected.
+    "taskrouter-accepted": ("before-bridging", "after-bridging"),
+    # Who is first in a conference that TaskRouter makes.
+    "taskrouter-first-joiner": ("customer", "worker"),
+    # Labels of the participants of a conference that TaskRouter makes ("customer", "worker").
+    "taskrouter-labels": ("none", "roles"),
+    # A worker who leaves a conference that TaskRouter made ends it, unless a transfer was begun.
+    "taskrouter-worker-exit": ("ends-conference", "leaves"),
+    # What TaskRouter does of its own when a worker's part of the call is over.
+    "taskrouter-after-call": ("wrapup", "completed", "none"),
     # HTTP connections of webhooks: a new one for each request, or kept.
     "webhook-connections": ("close", "keep-alive"),
     # Do customer and agents talk of their own while they are connected?

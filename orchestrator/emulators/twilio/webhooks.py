@@ -2,7 +2,8 @@
 
 Kinds, which are the operations of fault rules: ``voice``, ``voice-fallback``, ``redirect`` (`<Redirect>`),
 ``call-redirect`` (a REST update), ``dial-action``, ``enqueue-action``, ``gather-action``, ``whisper``,
-``hold-music``, ``stream-status``, ``call-status``, ``conference-status``. A rule matches on ``call_sid`` and on
+``hold-music``, ``stream-status``, ``call-status``, ``conference-status``, ``call-instruction``,
+``taskrouter-event``. A rule matches on ``call_sid`` and on
 any parameter of the request. Its ``status`` and ``body`` are taken for the service's answer.
 
 Every attempt is kept in `Webhooks.deliveries`. Deliveries run side by side; nothing makes one wait for
@@ -73,15 +74,16 @@ class Webhooks:
         self._session: aiohttp.ClientSession | None = None
         self._passed = asyncio.Event()
 
-    def send(self, hook: Webhook) -> None:
+    def send(self, hook: Webhook, after_s: float = 0.0) -> None:
         """Deliver in the background; the answer is logged and ignored. Nothing goes out while mute."""
         if self.is_mute:
             return
-        task = asyncio.create_task(self._send(hook))
+        task = asyncio.create_task(self._send(hook, after_s))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
+        self.is_mute = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -103,7 +105,9 @@ class Webhooks:
         reply, *_ = await asyncio.gather(*(self._deliver(hook) for _ in range(1 + rule.duplicate)))
         return _spoilt(reply, rule)
 
-    async def _send(self, hook: Webhook) -> None:
+    async def _send(self, hook: Webhook, after_s: float) -> None:
+        if after_s:
+            await asyncio.sleep(after_s)
         await self.request(hook)
 
     async def _let_another_pass(self) -> None:
