@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import msgspec
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -146,8 +146,11 @@ class CallMachine(RuleBasedStateMachine):
         has_stream_url=st.booleans(),
         is_adopted=st.sampled_from([False, False, True]),
         flag=st.booleans(),
+        is_talk=st.booleans(),
     )
-    def begins(self, keys: dict[str, object], has_stream_url: bool, is_adopted: bool, flag: bool) -> None:
+    def begins(
+        self, keys: dict[str, object], has_stream_url: bool, is_adopted: bool, flag: bool, is_talk: bool
+    ) -> None:
         self.vendors.forgets_session = flag
         # Without the probe nobody could tell that a stream has ended in silence.
         self.vendors.loses_stream_news = keys.get("silence_probe_s") != 0
@@ -160,6 +163,8 @@ class CallMachine(RuleBasedStateMachine):
             self.vendors.serve(a.CreateStream(name="asapp-1"), self.now)
             if is_adopted and flag:
                 self.vendors.transcribing_for = "amy"
+        if is_talk:
+            self.conversation_begins()
 
     # --- events
 
@@ -203,6 +208,14 @@ class CallMachine(RuleBasedStateMachine):
                 self.deliver(0)
             if self.known.profile.consent == "required":
                 self.hear(e.ConsentGiven(at=self.now))
+
+    @rule(is_hold=st.booleans())
+    def a_pause_begins(self, is_hold: bool) -> None:
+        if is_hold and self.vendors.is_in_progress and CUSTOMER in self.vendors.seats:
+            self.vendors.move(e.ParticipantHeld, CUSTOMER, LABELS[CUSTOMER], self.now)
+            self.deliver(len(self.vendors.mailbox) - 1)
+        else:
+            self.hear(e.PauseRequested(at=self.now, reason="payment"))
 
     @precondition(lambda self: self.vendors.streams)
     @rule(has_error=st.booleans())
@@ -297,6 +310,20 @@ class CallMachine(RuleBasedStateMachine):
         attempt = self.intend(action)
         self.underway.append(Underway(action, attempt, self.now + 400_000, is_recorded=False))
         self.hear(e.ActionAbandoned(at=self.now, attempt=attempt))
+
+    @rule(is_frozen=st.booleans(), arrives_in=st.sampled_from([0, ARRIVES_WITHIN_MS]))
+    def a_start_goes_wrong_before_a_pause(self, is_frozen: bool, arrives_in: int) -> None:
+        """The most dangerous request of all, so that it is met often: one that turns on what is wanted off by then."""
+        for _ in range(10):
+            if isinstance(reconcile(self.known, self.now).action, a.StartTranscription):
+                break
+            self.a_worker_acts()
+        if is_frozen:
+            self.a_worker_freezes()
+        else:
+            self.an_answer_is_lost(arrives_in)
+        self.a_pause_begins(is_hold=True)
+        self.a_worker_acts()
 
     @precondition(lambda self: self.underway)
     @rule()
@@ -444,4 +471,26 @@ class CallMachine(RuleBasedStateMachine):
 
 
 TestCallInvariants = CallMachine.TestCase
-TestCallInvariants.settings = settings(max_examples=60, stateful_step_count=30)
+TestCallInvariants.settings = settings(max_examples=100, stateful_step_count=20)
+
+
+@given(
+    is_frozen=st.booleans(),
+    arrives_in=st.sampled_from([0, 1_000, ARRIVES_WITHIN_MS]),
+    forgets=st.booleans(),
+    is_adopted=st.booleans(),
+)
+@settings(max_examples=24)
+def test_start_that_goes_wrong_before_a_pause(
+    is_frozen: bool, arrives_in: int, forgets: bool, is_adopted: bool
+) -> None:
+    """The same from the beginning of every call, so that it does not depend on what chance draws."""
+    machine = CallMachine()
+    machine.begins(keys={}, has_stream_url=True, is_adopted=is_adopted, flag=forgets, is_talk=True)
+    if is_adopted:
+        machine.a_worker_acts()
+    machine.a_start_goes_wrong_before_a_pause(is_frozen=is_frozen, arrives_in=arrives_in)
+    machine.starts_and_rebuilds_only_when_allowed()
+    machine.an_unconfirmed_stop_is_never_left_alone()
+    machine.faults_stop()
+    assert not machine.vendors.is_hearing
