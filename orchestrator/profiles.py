@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from orchestrator.core.people import is_device
 from orchestrator.core.profile import Profile
 from orchestrator.errors import ConfigurationError
 from orchestrator.settings import is_loopback
@@ -38,6 +39,13 @@ class Profiles:
             if any(fnmatch.fnmatchcase(name, pattern) for name in names):
                 return profile
         return self.default
+
+    def for_device(self, identity: str, called: str) -> Profile | None:
+        """The profile of an agent's device that calls (or was called): None when no profile counts it as an agent's.
+
+        That of the number if it does, else the first that does.
+        """
+        return next((each for each in (self.match(called), *self) if is_device(each, identity)), None)
 
     def __iter__(self) -> Iterator[Profile]:
         yield from self.others

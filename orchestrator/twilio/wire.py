@@ -49,6 +49,15 @@ class VoiceRequest(msgspec.Struct, frozen=True, kw_only=True):
     sip_headers: dict[str, str] = {}
     parameters: dict[str, str] = {}
 
+    @property
+    def own_number(self) -> str:
+        """What was called; of a leg that was itself placed over REST, who called."""
+        return self.caller if self.direction.startswith("outbound") else self.called
+
+    @property
+    def customer_number(self) -> str:
+        return self.called if self.direction.startswith("outbound") else self.caller
+
     def __repr__(self) -> str:
         return f"VoiceRequest({self.call_sid}, {self.direction}, fields hidden)"
 

@@ -1,15 +1,17 @@
 """Which call a message belongs to, and what becomes of a message whose call is not known (yet).
 
 Only trustworthy sources make a call out of an unknown SID: a callback that carries our signed `?call=`, a stream
-status, TaskRouter's `call_sid`, the desktop API. Everything else that no rule resolves waits a minute under its
-conference or task and is applied when that becomes known. Names are written before the event that relies on them.
+status, TaskRouter's `call_sid`, the desktop API. A SID that turns out to be an agent's leg is dropped again by the
+worker, which hands what was told under it to the call of its parent leg. Everything else that no rule resolves waits
+a minute under its conference or task and is applied when that becomes known. Names are written before the event that
+relies on them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from orchestrator.core.call import Call
+from orchestrator.core.call import Call, Progress
 from orchestrator.core.events import CallAdopted, Event, name_of
 from orchestrator.log import get_logger
 from orchestrator.store.errors import StoreUnavailable
@@ -22,21 +24,28 @@ _log = get_logger("orchestrator.web.adoption")
 
 
 def call_named(names: Names) -> str | None:
-    """The call that one of these names belongs to; a leg may be a call itself."""
+    """The call that one of these names belongs to; a leg may be a call itself, unless it was found to be none."""
     store = services().store
     for kind, identifier in names:
         found = store.resolve(kind, identifier) if identifier else None
         if found is not None:
             return found
     legs = (identifier for kind, identifier in names if kind == "leg" and identifier)
-    return next((leg for leg in legs if store.load(leg) is not None), None)
+    return next((leg for leg in legs if _is_call(leg)), None)
+
+
+def _is_call(leg: str) -> bool:
+    known = services().store.load(leg)
+    return known is not None and known.progress is not Progress.DROPPED
 
 
 def learn_names(call_sid: str, names: Names) -> None:
-    """Make the call findable under these names, and apply what waited for them."""
+    """Make the call findable under these names, and apply what waited for them. A call is never another call's leg."""
     store, ttl_s = services().store, services().settings.call_ttl_days * _DAY_S
     for kind, identifier in names:
         if not identifier or identifier == call_sid or store.resolve(kind, identifier) == call_sid:
+            continue
+        if kind == "leg" and _is_call(identifier):
             continue
         store.index(kind, identifier, call_sid, ttl_s)
         apply_all(call_sid, store.unpark(f"{kind}:{identifier}"))

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from flask import Blueprint, Response, g, request
 
-from orchestrator.core.call import Call
+from orchestrator.core.call import Call, Progress
 from orchestrator.core.desired import is_converged, state_of
 from orchestrator.core.people import connected_agents
 from orchestrator.errors import OrchestratorError
@@ -71,10 +71,13 @@ def calls() -> Response:
     return _json({"calls": [call_json(call) for call in page.calls], "cursor": page.cursor})
 
 
-def _filter(state: str | None, agent_id: str | None) -> Callable[[Call], bool] | None:
-    if state is None and agent_id is None:
-        return None
-    return lambda call: state in {None, state_of(call)} and (agent_id is None or _has_agent(call, agent_id))
+def _filter(state: str | None, agent_id: str | None) -> Callable[[Call], bool]:
+    """What was never a call is left out."""
+    return lambda call: (
+        call.progress is not Progress.DROPPED
+        and state in {None, state_of(call)}
+        and (agent_id is None or _has_agent(call, agent_id))
+    )
 
 
 def _has_agent(call: Call, agent_id: str) -> bool:
@@ -93,10 +96,9 @@ def _known(sid: str) -> Call:
     store = services().store
     if CALL_SID.match(sid):
         found = store.load(sid)
-        if found is not None:
-            return found
-        named = store.resolve("leg", sid)
-        found = store.load(named) if named is not None else None
+        if found is None or found.progress is Progress.DROPPED:
+            named = store.resolve("leg", sid)
+            found = store.load(named) if named is not None else None
         if found is not None:
             return found
     raise OrchestratorError("no-such-call", "No call is known by this SID")

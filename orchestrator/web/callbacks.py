@@ -9,13 +9,14 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, request
 from msgspec.structs import replace
 
-from orchestrator.core.events import LegEnded
+from orchestrator.core.events import LegEnded, ReservationAccepted, WorkerLegNamed
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.twilio import wire
 from orchestrator.web.adoption import Names, apply_or_adopt, call_named, learn_names, park
 from orchestrator.web.context import received_at, services
 from orchestrator.web.emergency import is_silencing, stop_at_once
 from orchestrator.web.guard import check_signature, signed_call_sid
+from orchestrator.web.outbound import child_status
 
 bp = Blueprint("callbacks", __name__, url_prefix="/twilio")
 bp.before_request(check_signature)
@@ -33,10 +34,11 @@ def stream_status() -> Response:
 
 @bp.post("/call-status")
 def call_status() -> Response:
-    """A number's status callback, or with `?call=` that of a leg which our TwiML dialled for this call."""
+    """A number's status callback; with `?call=` or `?device=` that of a leg which our TwiML dialled."""
     signed = signed_call_sid()
     if "device" in request.args:
-        return _done()  # the customer's leg of a call that an agent's device places will be adopted here
+        child_status()
+        return _done()
     incoming = wire.call_status_event(g.form, received_at(), is_dialled=signed is not None)
     if incoming is None:
         return _done()
@@ -73,8 +75,9 @@ def taskrouter_events() -> Response:
     """The workspace's event callback; Twilio wants its answer's type to be JSON."""
     incoming = wire.taskrouter_event(g.form, received_at())
     if incoming is not None:
-        adoptable = incoming.customer if incoming.event is not None else None
-        _store(incoming, adoptable, via="taskrouter")
+        is_beginning = isinstance(incoming.event, ReservationAccepted | WorkerLegNamed)
+        known = call_named(_names(incoming))
+        _store(incoming, known or (incoming.customer if is_beginning else None), via="taskrouter")
     return Response(status=204, content_type="application/json")
 
 

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, g, request
 
 from orchestrator.core.call import Call, StreamState
 from orchestrator.core.events import CallArrived, DialEnded, SurveyReached
-from orchestrator.core.people import connected_agents
+from orchestrator.core.people import had_agent
 from orchestrator.core.profile import Profile
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
@@ -24,6 +24,7 @@ from orchestrator.web.adoption import apply_or_adopt
 from orchestrator.web.context import lose_patience, received_at, services
 from orchestrator.web.emergency import is_silencing, stop_at_once
 from orchestrator.web.guard import check_signature, signed_call_sid
+from orchestrator.web.outbound import answer_to_device
 
 bp = Blueprint("voice", __name__, url_prefix="/twilio")
 bp.before_request(check_signature)
@@ -42,7 +43,10 @@ def _xml(document: str) -> Response:
 def voice() -> Response:
     """The number's voice URL."""
     fetch = wire.voice_request(g.form)
-    profile = services().profiles.match(fetch.called)
+    placed = answer_to_device(fetch)
+    if placed is not None:
+        return _xml(placed)
+    profile = services().profiles.match(fetch.own_number)
     try:
         return _xml(_answer_to(fetch, profile))
     except OrchestratorError as error:
@@ -53,7 +57,6 @@ def voice() -> Response:
 
 
 def _answer_to(fetch: wire.VoiceRequest, profile: Profile) -> str:
-    # A call that an agent's device places (its From matches `agent_identities`) will be told apart here.
     started = time.monotonic()
     at = received_at()
     url = _stream_url(profile)
@@ -64,8 +67,8 @@ def _answer_to(fetch: wire.VoiceRequest, profile: Profile) -> str:
             call_sid=fetch.call_sid,
             profile=profile,
             customer_id=_customer_id(profile, fetch),
-            customer_number=fetch.caller,
-            called_number=fetch.called,
+            customer_number=fetch.customer_number,
+            called_number=fetch.own_number,
             has_stream_url=url is not None,
             direction=fetch.direction or "inbound",
         )
@@ -111,7 +114,7 @@ def _customer_id(profile: Profile, fetch: wire.VoiceRequest) -> str:
     kind, _, name = profile.customer_id.partition(":")
     match kind:
         case "from":
-            found = fetch.caller
+            found = fetch.customer_number
         case "sip_header":
             found = fetch.sip_headers.get(name, "")
         case "parameter":
@@ -125,7 +128,10 @@ def _customer_id(profile: Profile, fetch: wire.VoiceRequest) -> str:
 def voice_fallback() -> Response:
     """The number's fallback URL: the route alone, no store."""
     fetch = wire.voice_request(g.form)
-    profile = services().profiles.match(fetch.called)
+    placed = answer_to_device(fetch)
+    if placed is not None:
+        return _xml(placed)
+    profile = services().profiles.match(fetch.own_number)
     return _xml(twiml.fallback(profile, fetch.call_sid, services().callback_urls))
 
 
@@ -139,7 +145,7 @@ def dial_ended() -> Response:
             call.profile,
             call.call_sid,
             outcome=result.outcome,
-            had_agent=_had_agent(call),
+            had_agent=had_agent(call),
             streams=_stream_names(call),
             urls=services().callback_urls,
             is_last=request.args.get("last") == "1",
@@ -156,18 +162,19 @@ def survey() -> Response:
 
 
 def _dial_ended(call: Call, result: wire.DialResult, at: int) -> DialEnded:
-    goes_to_survey = twiml.leads_to_survey(call.profile, outcome=result.outcome, had_agent=_had_agent(call))
-    return DialEnded(at=at, outcome=result.outcome, goes_to_survey=goes_to_survey)
+    goes_to_survey = twiml.leads_to_survey(call.profile, outcome=result.outcome, had_agent=had_agent(call))
+    return DialEnded(at=at, outcome=result.outcome, goes_to_survey=goes_to_survey, child=result.child)
 
 
 def _known_call(leg: str, event_for: Callable[[Call, int], DialEnded | SurveyReached]) -> Call:
     """The call after this event; when that fails, a call of this leg with what its number's profile says."""
     call_sid = signed_call_sid() or leg
-    stand_in = Call(call_sid=call_sid, profile=services().profiles.match(g.form.get("To", "")), created_at=0)
+    own_number = wire.voice_request(g.form).own_number
+    stand_in = Call(call_sid=call_sid, profile=services().profiles.match(own_number), created_at=0)
     try:
         at = received_at()
         known = services().store.load(call_sid) or stand_in
-        return apply_or_adopt(call_sid, event_for(known, at), via="twiml", called=g.form.get("To", ""))
+        return apply_or_adopt(call_sid, event_for(known, at), via="twiml", called=own_number)
     except OrchestratorError as error:
         _log.warning("answered without the call's state", call_sid=call_sid, error_id=error.error_id)
         if isinstance(error, StoreUnavailable) and is_silencing(event_for(stand_in, 0)):
@@ -175,12 +182,6 @@ def _known_call(leg: str, event_for: Callable[[Call, int], DialEnded | SurveyRea
     except Exception:  # noqa: BLE001  as in `voice`
         _log.exception("answered without the call's state", call_sid=call_sid, error_id="internal")
     return stand_in
-
-
-def _had_agent(call: Call) -> bool:
-    """Whether an agent was ever on this call; of a leg that rang in vain Twilio's own word is better."""
-    was_reported = any(agent.is_reported is not None for agent in call.agents)
-    return bool(call.segments) or bool(connected_agents(call)) or was_reported
 
 
 def _stream_names(call: Call) -> list[str]:

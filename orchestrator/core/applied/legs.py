@@ -135,20 +135,24 @@ def _out_of_all_rooms(call: Call, leg: str, at: int) -> Call:
     return call
 
 
-def is_of_parent(call: Call, event: CallRead) -> bool:
-    """The SID turned out to be an agent's: a child leg is one, unless an agent's device dialled it (a customer then).
+def is_agents_leg(call: Call, event: CallRead) -> bool:
+    """The adopted SID turned out to be an agent's leg, so it is no call.
 
-    Media streams of ours are on customers' legs only, so a leg that carries one is a customer's, child or not.
+    An agent's device is one, and a child leg, unless an agent's device dialled it (that child is a customer's). Media
+    streams of ours are on customers' legs only, so a leg that carries one is a customer's whatever else it looks like.
     """
-    if event.parent is None or call.progress is not Progress.UNKNOWN:
-        return False
     has_carried_stream = any(stream.sid is not None for stream in call.streams)
-    return not has_carried_stream and not is_device(event.profile or call.profile, event.parent_identity)
+    if call.progress is not Progress.UNKNOWN or has_carried_stream:
+        return False
+    profile = event.profile or call.profile
+    if is_device(profile, event.customer_number):
+        return True
+    return event.parent is not None and not is_device(profile, event.parent_identity)
 
 
 def call_read(call: Call, event: CallRead) -> Call:
-    if is_of_parent(call, event):
-        return _dropped(call, event.at, "another call's leg")
+    if is_agents_leg(call, event):
+        return _dropped(call, event.at, "an agent's leg")
     match event.status:
         case "in-progress":
             numbers = replace(

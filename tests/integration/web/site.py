@@ -25,6 +25,9 @@ PROFILES = """
 [default]
 route = "conference"
 survey_url = "https://survey.example/start"
+agent_identities = ["client:agent-*", "sip:*@desk.example"]
+outbound_caller_id = "+15555550100"
+outbound_allow = ["+1555555*"]
 
 [[profile]]
 to = "+15555550102"

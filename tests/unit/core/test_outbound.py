@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from orchestrator.core import events as e
 from orchestrator.core.actions import CreateStream
-from orchestrator.core.applied.legs import is_of_parent
+from orchestrator.core.applied.legs import is_agents_leg
 from orchestrator.core.call import Call, Progress
 from orchestrator.core.people import is_device
 from orchestrator.core.transition import begin
@@ -72,8 +72,15 @@ def test_another_childs_document_is_dropped() -> None:
     for status in ("in-progress", "ended"):
         story = Story(agent_identities=AGENTS).is_adopted("api")
         event = e.CallRead(at=story.now, status=status, parent=CUSTOMER, parent_identity="+15555550101")
-        assert is_of_parent(story.call, event)
+        assert is_agents_leg(story.call, event)
         assert story.hears(event).call.progress is Progress.DROPPED
+
+
+def test_an_agents_device_is_no_call() -> None:
+    """A desktop names the device's own leg before the customer has answered: nothing is made of it."""
+    story = Story(agent_identities=AGENTS).is_adopted("api")
+    story.told(e.CallRead, status="in-progress", customer_number="client:agent-7")
+    assert story.call.progress is Progress.DROPPED
 
 
 def test_a_verified_call_stays_whatever_its_parent() -> None:
