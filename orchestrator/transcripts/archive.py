@@ -13,7 +13,7 @@ import msgspec
 
 from orchestrator.core.call import Call
 from orchestrator.errors import OrchestratorError
-from orchestrator.transcripts.view import rfc3339
+from orchestrator.transcripts.view import rfc3339, told_gaps
 
 SCHEMA = 1
 
@@ -91,7 +91,7 @@ def coverage(call: Call) -> dict[str, Any]:
     """Seconds of talk, of it transcribed and missing, and of audio that was exposed in a pause."""
     end = call.ended_at or call.updated_at
     transcribed = sum((each.end or end) - each.start for each in call.segments)
-    missing = sum((each.end or end) - each.start for each in call.gaps)
+    missing = sum((each.end or end) - each.start for each in told_gaps(call))
     talk = transcribed + missing
     return {
         "talk_s": talk / 1000,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from orchestrator.core.call import Call
+from orchestrator.core.call import Call, Gap
 from orchestrator.errors import OrchestratorError
 from orchestrator.transcripts.merge import merged
 from orchestrator.transcripts.utterance import Received, Utterance
@@ -16,6 +16,9 @@ from orchestrator.transcripts.utterance import Received, Utterance
 if TYPE_CHECKING:
     from orchestrator.asapp.wire import StoredMessage
     from orchestrator.services import Services
+
+
+_ORDINARY_START_MS = 1_000
 
 
 def rfc3339(at: int | None) -> str | None:
@@ -52,6 +55,15 @@ def document(call: Call, received: Iterable[Received], stored: Iterable[StoredMe
             {"start": rfc3339(pause.start), "end": rfc3339(pause.end), "reason": pause.reason} for pause in call.paused
         ],
     }
+
+
+def told_gaps(call: Call) -> list[Gap]:
+    """The gaps worth telling: an ordinary start takes some tenths of a second and is none."""
+    return [
+        gap
+        for gap in call.gaps
+        if gap.reason != "starting" or gap.end is None or gap.end - gap.start >= _ORDINARY_START_MS
+    ]
 
 
 def completeness(call: Call, count: int, *, has_stored: bool) -> bool | None:

@@ -66,6 +66,7 @@ def _talk(peer: Peer, twilio: Emulator, dial: str | None = None) -> tuple[str, S
 def test_a_call_streams_its_audio_from_the_first_document_to_the_hang_up(peer: Peer, twilio: Emulator) -> None:
     """Voice webhook, Start Stream, conference, conversation, hang-up: every request signed and in form."""
     sid, socket = _talk(peer, twilio)
+    wait_for(lambda: "queue-music" in _kinds(socket, "outbound"))
     agent = twilio.act(sid, "agent-joins", label="agent-amy")["sid"]
     wait_for(lambda: "agent-speech" in _kinds(socket, "outbound") and "customer-speech" in _kinds(socket, "inbound"))
     twilio.act(sid, "hangup")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.call import Call, Gap, MediaStream, PausedStretch, Progress, Segment, StreamState
 from orchestrator.core.profile import Profile
@@ -116,6 +118,14 @@ def test_completeness_is_judged_by_the_stop_summaries() -> None:
     assert document(given_call(is_ended=False), both, None)["complete"] is None
     assert document(given_call(promised={}), both, None)["complete"] is None
     assert document(given_call(promised={}), both, [])["complete"] is True
+
+
+def test_an_ordinary_start_is_no_gap() -> None:
+    """Some tenths of a second before transcription is on are not told as missing; a second is."""
+    short = Gap(start=T0, end=T0 + 999, reason="starting")
+    long = Gap(start=T0 + 5_000, end=T0 + 6_000, reason="starting")
+    gaps = document(replace(given_call(), gaps=(short, long)), [], None)["gaps"]
+    assert [gap["start"] for gap in gaps] == ["2023-11-14T22:13:25.000Z"]
 
 
 def test_text_tells_words_pauses_and_gaps_in_order() -> None:
