@@ -50,7 +50,9 @@ def document(call: Call, received: Iterable[Received], stored: Iterable[StoredMe
         "call_sid": call.call_sid,
         "complete": completeness(call, len(utterances), has_stored=stored is not None),
         "utterances": [_utterance(each) for each in utterances],
-        "gaps": [{"start": rfc3339(gap.start), "end": rfc3339(gap.end), "reason": gap.reason} for gap in call.gaps],
+        "gaps": [
+            {"start": rfc3339(gap.start), "end": rfc3339(gap.end), "reason": gap.reason} for gap in told_gaps(call)
+        ],
         "pauses": [
             {"start": rfc3339(pause.start), "end": rfc3339(pause.end), "reason": pause.reason} for pause in call.paused
         ],
