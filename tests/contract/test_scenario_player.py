@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from orchestrator.emulators.scenario import Player, PlayError, load, shipped
+from orchestrator.emulators.scenario import Played, Player, PlayError, load, shipped
 from tests.contract.twilio_peer import NUMBER, Emulator, Peer, conference, running, wait_for
 
 SPEED = 5.0
@@ -166,3 +166,105 @@ def test_a_shipped_scenario_is_played_to_its_end(peer: Peer, asapp: Asapp, twili
     wait_for(lambda: twilio.is_over(played.call_sid))
     assert twilio.call(played.call_sid)["ended_by"] == "hung-up"
     assert len(peer.at("/conference", StatusCallbackEvent="participant-hold")) == 2
+
+
+def _dialling(peer: Peer, noun: str, who: str) -> str:
+    target = f'<{noun} statusCallback="{peer.url}/child" statusCallbackEvent="answered completed">{who}</{noun}>'
+    return f'<Response><Dial action="/ended">{target}</Dial></Response>'
+
+
+def _play(peer: Peer, asapp: Asapp, twilio: Emulator, folder: Path, *sentences: str) -> Played:
+    player = Player(twilio.url, asapp.url, peer.url, "fake-key", SPEED, patience_s=10)
+    return player.play(load(_scenario(folder, *sentences)))
+
+
+def test_a_devices_call_becomes_the_customers_once_they_answer(
+    peer: Peer, asapp: Asapp, twilio: Emulator, tmp_path: Path
+) -> None:
+    """The number dialled goes to the voice URL of the scenario's number; a move reports to the service."""
+    peer.documents |= {"/voice": _dialling(peer, "Number", "+15555550123"), "/ended": "<Response><Hangup/></Response>"}
+    sentences = ("agent amy dials +15555550123", "customer answers", "customer is moved to a conference")
+    played = _play(peer, asapp, twilio, tmp_path, *sentences, "agent bea joins", "agent bea leaves")
+    (asked,) = peer.at("/voice")
+    assert (asked.params["From"], asked.params["To"]) == ("client:agent-amy", "+15555550123")
+    assert twilio.call(played.call_sid)["role"] == "customer"
+    wait_for(lambda: peer.at("/twilio/conference-status", ParticipantLabel="agent-bea"))
+    wait_for(lambda: peer.at("/twilio/conference-status", ParticipantLabel="customer", CallSid=played.call_sid))
+
+
+@pytest.mark.parametrize(("action", "status"), [("is busy", "busy"), ("does not answer", "no-answer")])
+@pytest.mark.parametrize("who", ["customer", "agent amy"])
+def test_who_is_not_had_ends_the_dial(
+    peer: Peer, asapp: Asapp, twilio: Emulator, tmp_path: Path, who: str, action: str, status: str
+) -> None:
+    """Both for a customer whom a device dials and for an agent whom a customer is put through to."""
+    peer.documents |= {"/voice": _dialling(peer, "Number", "+15555550123"), "/ended": "<Response><Hangup/></Response>"}
+    opening = "customer calls" if who != "customer" else "agent bea dials +15555550123"
+    _play(peer, asapp, twilio, tmp_path, opening, f"{who} {action}", "wait until the call is over")
+    assert [request.params["DialCallStatus"] for request in peer.at("/ended")] == [status]
+
+
+def test_workers_take_and_transfer_a_queued_caller(peer: Peer, asapp: Asapp, twilio: Emulator, tmp_path: Path) -> None:
+    """TaskRouter and the conference that it makes report to the service."""
+    peer.documents["/voice"] = f'<Response><Enqueue workflowSid="WW{"1" * 32}"/></Response>'
+    played = _play(
+        peer,
+        asapp,
+        twilio,
+        tmp_path,
+        "workers amy and bea are there",
+        "customer calls",
+        "wait until queued",
+        "worker amy accepts",
+        "worker amy transfers cold to bea",
+        "worker bea does not react",
+        "worker bea accepts",
+        "worker bea wraps up",
+        "task completes",
+        "customer hangs up if still there",
+        "wait until the conference is over",
+        "wait until the call is over",
+    )
+    names = {request.params["EventType"] for request in peer.at("/twilio/taskrouter-events")}
+    assert names >= {"reservation.accepted", "reservation.timeout", "task.transfer-initiated", "task.completed"}
+    joined = peer.at("/twilio/conference-status", StatusCallbackEvent="participant-join")
+    assert len({request.params["CallSid"] for request in joined}) == 3
+    assert twilio.is_over(played.call_sid)
+
+
+def test_a_full_queue_is_one_calls_alone(peer: Peer, asapp: Asapp, twilio: Emulator, tmp_path: Path) -> None:
+    """The sentence is about this call; the next is queued."""
+    peer.documents |= {
+        "/voice": '<Response><Enqueue action="/ended">help</Enqueue></Response>',
+        "/ended": "<Response/>",
+    }
+    _play(
+        peer, asapp, twilio, tmp_path, "customer calls and the queue answers queue-full", "wait until the call is over"
+    )
+    _play(peer, asapp, twilio, tmp_path, "customer calls", "wait until queued")
+    assert [request.params["QueueResult"] for request in peer.at("/ended")] == ["queue-full"]
+
+
+def test_problems_and_barging_in_are_waited_for_and_done(
+    peer: Peer, asapp: Asapp, twilio: Emulator, tmp_path: Path
+) -> None:
+    """A problem is read from the desktop API; a coach who barges in is modified."""
+    sentences = ("agent amy joins", "coach cy joins", "coach cy barges in", "agent bea opens the conference")
+    player = Player(
+        twilio.url,
+        asapp.url,
+        peer.url,
+        "fake-key",
+        SPEED,
+        lambda sid, _: peer.documents.update({f"/api/v1/calls/{sid}": {"problem": {"id": "x"}}}),
+        patience_s=10,
+    )
+    played = player.play(load(_scenario(tmp_path, "customer calls", *sentences, "wait until problem")))
+    coaching = {p["label"]: p["coaching"] for p in twilio.call(played.call_sid)["conference"]["participants"]}
+    assert coaching == {"customer": False, "agent-amy": False, "coach-cy": False}
+    assert [call["conference"]["name"] for call in twilio.get("calls") if call["from"] == "client:agent-bea"] == [
+        played.call_sid
+    ]
+    player.patience_s = 0.2
+    with pytest.raises(PlayError, match="no problem"):
+        player.play(load(_scenario(tmp_path, "customer calls", "wait until no problem")))

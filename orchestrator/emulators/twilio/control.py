@@ -201,11 +201,12 @@ def _conference(leg: Leg) -> Json | None:
 
 
 async def _act(request: web.Request) -> web.Response:
-    action = ACTIONS.get(request.match_info["action"])
+    name = request.match_info["action"]
+    action = ACTIONS.get(name)
     if action is None:
         raise web.HTTPNotFound(text=f"no such action; there are: {', '.join(ACTIONS)}")
     given = await request.json() if request.can_read_body else {}
     leg = _leg(request)
-    if leg.is_over:
+    if leg.is_over and name not in taskrouter_control.AFTER_THE_CALL:
         raise conflict("the call is over")
     return web.json_response(await action(request.app[ACCOUNT], leg, given))

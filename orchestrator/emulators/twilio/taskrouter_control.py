@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _TASK_WITHIN_S = 10.0
+AFTER_THE_CALL = frozenset({"worker-wraps-up", "task-completes"})
 
 
 def routes() -> list[web.RouteDef]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.emulators.scenario import ScenarioError, load, shipped
+from orchestrator.emulators.scenario import SCENARIOS, ScenarioError, load, shipped
 
 _STORIES = {
     "queue_then_agent",
@@ -18,6 +18,31 @@ _STORIES = {
     "stream_breaks_silent",
     "desktop_reports_holds",
     "hangs_up_while_starting",
+    "consult_and_takeover",
+    "agent_holds_herself",
+    "three_way",
+    "coach_listens_and_barges_in",
+    "cold_transfer",
+}
+_NEED_A_PROFILE = {
+    "survey_after_dial",
+    "survey_after_agent_leaves",
+    "outbound",
+    "outbound_transfer",
+    "outbound_survey",
+    "outbound_busy",
+    "agent_to_agent",
+    "taskrouter_conference",
+    "taskrouter_dequeue",
+    "taskrouter_warm_transfer",
+    "taskrouter_cold_transfer",
+    "consent",
+    "forgotten_hold",
+    "forgotten_payment_pause",
+    "cold_transfer_nobody_comes",
+    "no_agent_busy",
+    "no_agent_no_answer",
+    "queue_full",
 }
 
 
@@ -28,17 +53,27 @@ def _write(folder: Path, *sentences: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", sorted(shipped()))
+@pytest.mark.parametrize("name", sorted(shipped(with_needs=True)))
 def test_every_shipped_scenario_can_be_read(name: str) -> None:
-    """Each begins with a call and ends with its end."""
-    scenario = load(shipped()[name])
-    assert scenario.steps[0].sentence == "customer calls"
-    assert scenario.steps[-1].sentence == "wait until ended"
+    """Each has a call near its beginning and ends with its end, at a number that may not be anybody's."""
+    scenario = load(shipped(with_needs=True)[name])
+    opening = [step.sentence for step in scenario.steps[:2]]
+    assert any(words.startswith("customer calls") or " dials " in words or " calls " in words for words in opening)
+    assert scenario.steps[-1].sentence in {"wait until ended", "wait until the call is over"}
+    assert scenario.number.startswith("+155555501")
 
 
 def test_the_stories_are_there() -> None:
-    """One scenario for each story that the service is measured by."""
+    """One scenario for each story that the service is measured by; those that need a profile on demand."""
     assert set(shipped()) >= _STORIES
+    assert set(shipped(with_needs=True)) - set(shipped()) >= _NEED_A_PROFILE
+
+
+def test_every_number_is_in_the_table() -> None:
+    """The README says what the profile of each number must say."""
+    table = (SCENARIOS / "README.md").read_text()
+    numbers = {load(path).number for path in shipped(with_needs=True).values()}
+    assert [number for number in sorted(numbers) if f"| {number} |" not in table] == []
 
 
 def test_an_unknown_sentence_names_file_and_line(tmp_path: Path) -> None:
