@@ -33,6 +33,8 @@ from orchestrator.twilio.signature import SignatureCheck
 from orchestrator.twilio.twiml import CallbackUrls
 
 _DAY_S = 86_400
+READS_PER_S = 50
+"""One look a minute for 2,400 conversations at a time; with more of them the looks come further apart."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Budgets:
 
     asapp: TokenBucket
     twilio: ConcurrencyLimit
+    reads: TokenBucket
+    """Reads of Twilio per second; audits leave a share of it to reads that something made due."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,6 +105,7 @@ def build(settings: Settings) -> Services:
         budgets=Budgets(
             asapp=TokenBucket(redis, "asapp", rate_per_s=settings.asapp_max_rps, burst=settings.asapp_max_rps),
             twilio=ConcurrencyLimit(redis, "twilio", settings.twilio_max_concurrency),
+            reads=TokenBucket(redis, "twilio-reads", rate_per_s=READS_PER_S, burst=READS_PER_S),
         ),
         http=http,
         asapp=asapp,

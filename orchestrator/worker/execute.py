@@ -10,9 +10,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from orchestrator.core import actions as a
 from orchestrator.core import events as e
 from orchestrator.core.actions import Outcome, Verdict
+from orchestrator.core.call import Progress
 from orchestrator.twilio import twiml
 
 if TYPE_CHECKING:
@@ -23,8 +26,11 @@ if TYPE_CHECKING:
 
 _URL_WAIT_S = 1.5
 _NO_URL = Outcome(verdict=Verdict.REFUSED_FOR_NOW, family="no-url", detail="no stream URL at hand")
+_READS = (a.ReadCall, a.ReadLeg, a.ReadParticipants)
+_AUDIT_WAIT_MS = 1_000
 _ASAPP_ACTIONS = (a.StartTranscription, a.StopTranscription)
 _PLACE_WAIT_MS = 50
+_TELLS_NOTHING = ("missing", "unreadable")
 
 
 class Executor:
@@ -35,12 +41,20 @@ class Executor:
 
     def wait_ms(self, action: a.VendorAction) -> int:
         """How long the vendors' budgets ask this action to wait; 0: go now. Stops have a share of their own."""
+        if isinstance(action, _READS):
+            return self._reads_wait_ms(action)
         if not isinstance(action, _ASAPP_ACTIONS):
             return 0
         is_stop = isinstance(action, a.StopTranscription) and action.purpose != "reset"
         waiting = self._services.budgets.asapp.take(is_stop=is_stop)
         # A wanted stop is never held back: beyond its reserved share it goes all the same.
         return 0 if is_stop else waiting
+
+    def _reads_wait_ms(self, action: a.ReadCall | a.ReadLeg | a.ReadParticipants) -> int:
+        """Regular looks give way to reads that something made due, and come back later rather than soon."""
+        is_audit = not isinstance(action, a.ReadLeg) and action.why == "audit"
+        waiting = self._services.budgets.reads.take(is_stop=not is_audit)
+        return max(waiting, _AUDIT_WAIT_MS) if waiting and is_audit else waiting
 
     def run(self, call: Call, action: a.VendorAction, attempt: int) -> e.Event:
         """The event that tells what became of it."""
@@ -84,7 +98,7 @@ class Executor:
                 outcome = twilio.complete_conference(action.conference, timeout_ms=action.timeout_ms)
                 return self._ended(action, attempt, outcome)
             case a.ReadCall():
-                read = twilio.read_call(sid, at=self._services.clock.now_ms(), timeout_ms=action.timeout_ms)
+                read = self._read_call(call, action)
             case a.ReadLeg():
                 read = twilio.read_leg(
                     action.leg, call_sid=sid, at=self._services.clock.now_ms(), timeout_ms=action.timeout_ms
@@ -94,6 +108,28 @@ class Executor:
                     action.conference, at=self._services.clock.now_ms(), timeout_ms=action.timeout_ms
                 )
         return (self._unread(action) or self._ended(action, attempt, read)) if isinstance(read, Outcome) else read
+
+    def _read_call(self, call: Call, action: a.ReadCall) -> e.CallRead | Outcome:
+        """Of a SID that is in doubt also whose leg it is and what its numbers ask for: from its parent leg, if any."""
+        services = self._services
+        read = services.twilio.read_call(call.call_sid, at=services.clock.now_ms(), timeout_ms=action.timeout_ms)
+        if isinstance(read, Outcome) or call.progress is not Progress.UNKNOWN or read.status in _TELLS_NOTHING:
+            return read
+        profiles = services.profiles
+        if read.parent is None:
+            device = profiles.for_device(read.customer_number, read.called_number)
+            return replace(read, profile=device or profiles.match(read.called_number))
+        parent = services.twilio.read_call(read.parent, at=services.clock.now_ms(), timeout_ms=action.timeout_ms)
+        if isinstance(parent, Outcome):
+            return parent
+        device = profiles.for_device(parent.customer_number, read.customer_number)
+        return replace(
+            read,
+            profile=device or profiles.match(parent.called_number),
+            parent_identity=parent.customer_number,
+            parent_called=parent.called_number,
+            is_parent_live=parent.status == "in-progress",
+        )
 
     def _unread(self, action: a.VendorAction) -> e.Event | None:
         """The event that says that a read told nothing."""

@@ -21,10 +21,12 @@ import structlog
 
 from orchestrator.core import actions as a
 from orchestrator.core import events as e
+from orchestrator.core.applied.legs import is_agents_leg
 from orchestrator.core.reconcile import is_urgent, reconcile
 from orchestrator.errors import OrchestratorError
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.worker.execute import Executor
+from orchestrator.worker.handing_over import hand_over
 from orchestrator.worker.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -245,7 +247,16 @@ class Worker:
                 return self.services.store.load(call.call_sid), 0
             call = intended.after
         event = self.executor.run(call, action, attempt)
+        if isinstance(event, e.CallRead) and event.parent is not None and is_agents_leg(call, event):
+            return self._handed_over(call, event), 0
         return self._recorded(call, event), 0
+
+    def _handed_over(self, call: Call, event: e.CallRead) -> Call | None:
+        """An agent's leg was taken for a call: what was told under it is the parent's, what still comes in included."""
+        done = hand_over(self.services, call, event)
+        dropped = self._recorded(call, event)
+        hand_over(self.services, call, event, skip=done)
+        return dropped
 
     def _recorded(self, call: Call, event: e.Event) -> Call | None:
         """The outcome must be recorded: tried for a while, then left to whoever takes the call over."""

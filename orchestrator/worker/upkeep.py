@@ -1,4 +1,4 @@
-"""What a worker process does beside calls: heartbeats, a stream URL at hand, and the after-call queue.
+"""What a worker process does beside calls: heartbeats, a stream URL at hand, resync, and the after-call queue.
 
 Each task runs in a thread of its own with its own pace; a failure of one round is logged and the next round tries
 again. All end when `stopping` is set.
@@ -14,6 +14,7 @@ import structlog
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.transcripts import after_call
+from orchestrator.worker.resync import Resync
 
 if TYPE_CHECKING:
     from orchestrator.services import Services
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 HEARTBEAT_S = 2.0
 HEARTBEAT_TTL_S = 10
 PREFETCH_S = 1.0
+RESYNC_S = 2.0
 AFTER_CALL_LEASE_MS = 120_000
 _IDLE_WAIT_S = 1.0
 _RENEW_S = 30.0
@@ -35,12 +37,14 @@ class Upkeep:
         self._services = services
         self._worker = worker
         self._stopping = stopping
+        self._resync = Resync(services)
 
     def threads(self) -> list[threading.Thread]:
         """Not started yet; the caller starts and joins them."""
         tasks: dict[str, Callable[[], None]] = {
             "heartbeat": lambda: self._repeat(HEARTBEAT_S, self._beat),
             "stream-url": lambda: self._repeat(PREFETCH_S, self._services.stream_urls.refresh),
+            "resync": lambda: self._repeat(RESYNC_S, self._resync.look),
             "after-call": self._serve_after_call,
         }
         return [threading.Thread(target=task, name=name, daemon=True) for name, task in tasks.items()]

@@ -1,0 +1,156 @@
+"""What callbacks lost is found by looking: holds, leaves, ends; within a budget; after Redis was away or emptied."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from orchestrator.core import events as e
+from orchestrator.core.actions import ReadCall, ReadLeg, ReadParticipants
+from orchestrator.core.call import Progress
+from orchestrator.core.desired import desired, state_of
+from orchestrator.core.people import is_customer_held
+from orchestrator.worker.resync import Resync
+from tests.integration.worker.conftest import Desk
+
+CUSTOMER = "CA" + "a" * 32
+AGENT = "CA" + "b" * 32
+ROOM = "CF" + "1" * 32
+
+
+def talk(desk: Desk) -> None:
+    """In a conference of ours a minute ago, and nothing heard of since."""
+    at = desk.services.clock.now_ms() - 120_000
+    profile = desk.services.profiles.default
+    desk.services.store.begin(
+        e.CallArrived(at=at, call_sid=CUSTOMER, profile=profile, customer_number="+15555550101", has_stream_url=True)
+    )
+    joined = e.ParticipantJoined(at=at, conference=ROOM, leg=CUSTOMER, sequence=1, label="customer")
+    desk.tell(
+        CUSTOMER,
+        e.StreamStarted(at=at, name="asapp-1", sid="MZ" + "3" * 32),
+        joined,
+        replace(joined, leg=AGENT, sequence=2, label="agent-amy"),
+    )
+
+
+def test_a_lost_last_hold_is_found(desk: Desk) -> None:
+    """No later event would show it: the participants are read every minute of transcription."""
+    desk.vendors.leg(CUSTOMER)
+    desk.vendors.room(ROOM, **{CUSTOMER: True, AGENT: False})
+    talk(desk)
+    assert desired(desk.call(CUSTOMER)).transcription
+    desk.turns()
+    assert is_customer_held(desk.call(CUSTOMER))
+    assert state_of(desk.call(CUSTOMER)) == "paused"
+    assert desk.vendors.requests("/stop-streaming")
+
+
+def test_a_lost_leave_is_found(desk: Desk) -> None:
+    """The agent is not listed any more."""
+    desk.vendors.leg(CUSTOMER)
+    desk.vendors.room(ROOM, **{CUSTOMER: False})
+    talk(desk)
+    desk.turns()
+    assert state_of(desk.call(CUSTOMER)) == "waiting"
+
+
+def test_a_lost_end_is_found(desk: Desk) -> None:
+    """The room is empty or gone: then the leg is read, and says that it has ended."""
+    desk.vendors.leg(CUSTOMER, status="completed")
+    talk(desk)
+    desk.turns()
+    assert desk.call(CUSTOMER).is_ended
+
+
+def test_a_gap_in_the_sequence_is_looked_into(desk: Desk) -> None:
+    """Number 3 never came: the room is read a second after number 4."""
+    desk.vendors.room(ROOM, **{CUSTOMER: False, AGENT: False})
+    talk(desk)
+    at = desk.services.clock.now_ms() - 2_000
+    desk.tell(CUSTOMER, e.ParticipantModified(at=at, conference=ROOM, leg=AGENT, sequence=4, is_held=False))
+    desk.turns()
+    assert desk.vendors.requests(f"/Conferences/{ROOM}/Participants")
+    assert not desk.call(CUSTOMER).readings
+
+
+def test_an_unlabelled_leg_is_looked_up_once(desk: Desk) -> None:
+    """Its identity comes from the call resource."""
+    desk.vendors.leg(CUSTOMER)
+    desk.vendors.room(ROOM, **{CUSTOMER: False, AGENT: False})
+    other = "CA" + "c" * 32
+    desk.vendors.leg(other, direction="outbound-api", to="client:agent-9")
+    talk(desk)
+    at = desk.services.clock.now_ms()
+    joined = e.ParticipantJoined(at=at, conference=ROOM, leg=other, sequence=3)
+    desk.tell(CUSTOMER, joined)
+    desk.turns()
+    desk.tell(CUSTOMER, e.ParticipantModified(at=at, conference=ROOM, leg=other, sequence=4))
+    desk.turns()
+    assert "client:agent-9" in [agent.id for agent in desk.call(CUSTOMER).agents]
+    assert len(desk.vendors.requests(f"/Calls/{other}")) == 1
+
+
+def test_regular_looks_are_budgeted_and_leave_room_for_others(desk: Desk) -> None:
+    """When the budget is spent on audits, a read that something made due still goes."""
+    executor = desk.worker.executor
+    waits = [executor.wait_ms(ReadParticipants(conference=ROOM, why="audit")) for _ in range(60)]
+    assert waits[0] == 0
+    assert max(waits) >= 1_000
+    assert executor.wait_ms(ReadLeg(leg=AGENT)) == 0
+    assert executor.wait_ms(ReadCall(why="adopted from api")) == 0
+
+
+def listed(desk: Desk, *legs: dict[str, object]) -> None:
+    desk.vendors.resources["/Calls.json"] = {"calls": list(legs), "page": 0, "page_size": 100, "next_page_uri": None}
+
+
+def test_an_emptied_redis_is_filled_from_twilio(desk: Desk) -> None:
+    """Customers' legs of ours: a number whose voice URL leads here, one that a profile names, a device's child."""
+    vendors, agent, device, child, named, strange = desk.vendors, AGENT, *("CA" + letter * 32 for letter in "cdef")
+    ours = {
+        "sid": "PN" + "1" * 32,
+        "phone_number": "+15555550100",
+        "voice_url": "https://calls.example.com/twilio/voice",
+    }
+    vendors.resources["/IncomingPhoneNumbers.json"] = {"incoming_phone_numbers": [ours], "next_page_uri": None}
+    listed(
+        desk,
+        vendors.leg(CUSTOMER),
+        vendors.leg(agent, direction="outbound-dial", parent_call_sid=CUSTOMER, to="client:agent-7"),
+        vendors.leg(device, **{"from": "client:agent-8", "to": "+15555550142"}),
+        vendors.leg(child, direction="outbound-dial", parent_call_sid=device, to="+15555550142"),
+        vendors.leg(named, to="+15555550111"),
+        vendors.leg(strange, to="sip:shop@elsewhere.example"),
+    )
+    Resync(desk.services).look()
+    assert {sid for sid in vendors_sids(desk) if desk.services.store.load(sid)} == {CUSTOMER, child, named}
+    assert desk.call(named).profile.transcribe is False
+    Resync(desk.services).look()
+    assert len(vendors.requests("/Calls.json")) == 1
+
+
+def vendors_sids(desk: Desk) -> set[str]:
+    return {str(leg["sid"]) for leg in desk.vendors.resources["/Calls.json"]["calls"]}
+
+
+def test_a_list_that_cannot_be_read_is_asked_for_again(desk: Desk) -> None:
+    """Nothing is marked as done before it is; meanwhile nobody asks twice."""
+    Resync(desk.services).look()
+    Resync(desk.services).look()
+    assert len(desk.vendors.requests("/Calls.json")) == 1
+    assert desk.services.redis.execute_command("GET", "orchestrator:resynced") is None
+
+
+def test_after_redis_was_away_live_calls_are_compared(desk: Desk) -> None:
+    """Who saw it away makes the reads due, once; before that nothing is."""
+    talk(desk)
+    listed(desk)
+    resync = Resync(desk.services)
+    resync.look()
+    assert not desk.call(CUSTOMER).readings
+    resync.was_away = True
+    resync.look()
+    keys = sorted(each.key.partition(":")[0] for each in desk.call(CUSTOMER).readings)
+    assert keys == ["call", "conference"]
+    assert desk.call(CUSTOMER).progress is Progress.IN_PROGRESS
+    assert not resync.was_away
