@@ -27,7 +27,7 @@ check: $(STAMP)
 
 test: check
 	sh scripts/require-redis.sh
-	$(BIN)/python -m pytest -q tests/integration tests/contract tests/e2e
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/integration tests/contract tests/e2e
 
 bench: $(STAMP)
 	sh scripts/require-redis.sh
