@@ -43,9 +43,10 @@ class Profiles:
     def for_device(self, identity: str, called: str) -> Profile | None:
         """The profile of an agent's device that calls (or was called): None when no profile counts it as an agent's.
 
-        That of the number if it does, else the first that does.
+        That of the number if it does, else the others in their order; one that says how calls are placed comes first.
         """
-        return next((each for each in (self.match(called), *self) if is_device(each, identity)), None)
+        found = [each for each in (self.match(called), *self) if is_device(each, identity)]
+        return next((each for each in found if each.outbound_caller_id), found[0] if found else None)
 
     def __iter__(self) -> Iterator[Profile]:
         yield from self.others

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.profile import Profile
 from orchestrator.errors import ConfigurationError
-from orchestrator.profiles import load, parse
+from orchestrator.profiles import CHECKS, load, parse
 
 FILE = """
 [default]
@@ -104,3 +105,77 @@ def test_an_unreadable_file_is_a_fault(tmp_path: Path) -> None:
 def test_the_shipped_file_is_good() -> None:
     """`config/profiles.toml` loads as it is."""
     assert load(Path(__file__).parents[2] / "config/profiles.toml").default.route
+
+
+DESKS = """
+[default]
+route = "conference"
+
+[[profile]]
+to = "+15555550102"
+agent_identities = ["client:*"]
+
+[[profile]]
+to = "+15555550103"
+agent_identities = ["client:agent-*"]
+outbound_caller_id = "+15555550103"
+outbound_allow = ["+1555*"]
+
+[[profile]]
+to = "+15555550104"
+agent_identities = ["client:agent-*"]
+outbound_caller_id = "+15555550104"
+"""
+
+
+@pytest.mark.parametrize(
+    ("identity", "called", "expected"),
+    [
+        ("client:agent-1", "+15555550199", "+15555550103"),
+        ("client:agent-1", "+15555550104", "+15555550104"),
+        ("client:eve", "+15555550199", "+15555550102"),
+        ("sip:eve@desk.example", "+15555550199", None),
+        ("+15555550101", "+15555550103", None),
+    ],
+)
+def test_the_profile_of_an_agents_device(identity: str, called: str, expected: str | None) -> None:
+    """That of the called number if it knows the device, else the first that does, placing calls before not."""
+    profile = parse(DESKS).for_device(identity, called)
+    assert (profile and profile.name) == expected
+
+
+ROUTE = 'route = "conference"'
+WRONG: dict[str, str] = {
+    "route": '"park"',
+    "no_agent_route": '"enqueue:support"',
+    "transcribe": '"yes"',
+    "stream_from": '"later"',
+    "language": '"English"',
+    "redaction": '"none"',
+    "detailed_tokens": "1",
+    "audio_recording_allowed": '"no"',
+    "customer_id": '"sip_header:"',
+    "consent": "true",
+    "cut_stream_on": '"consent"',
+    "survey_url": '"http://survey.example/"',
+    "agent_identities": '["agent-*"]',
+    "outbound_caller_id": '"5555550101"',
+    "outbound_allow": '["1555*"]',
+    "accepted_is_connected": "0",
+    "max_pause_s": "0",
+    "agent_return_s": "-1",
+    "silence_probe_s": '"60"',
+    "after_call": "1.0",
+}
+
+
+@pytest.mark.parametrize("key", WRONG)
+def test_a_wrong_value_of_any_key_is_named_with_its_line(key: str) -> None:
+    """Every key of a profile is checked, in [default] and in a [[profile]]."""
+    assert set(WRONG) == set(CHECKS) == set(Profile.__struct_fields__) - {"name", "match"}
+    in_default = f"[default]\n{key} = {WRONG[key]}\n{ROUTE if key != 'route' else ''}\n"
+    in_profile = f'[default]\nroute = "conference"\n\n[[profile]]\nto = "+1*"\n{key} = {WRONG[key]}\n'
+    for text, line in ((in_default, 2), (in_profile, 6)):
+        with pytest.raises(ConfigurationError) as caught:
+            parse(text)
+        assert f"line {line}: {key} " in str(caught.value)
