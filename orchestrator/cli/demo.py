@@ -23,6 +23,7 @@ from orchestrator.errors import OrchestratorError
 _LOOK_S = 0.4
 _HANG_UP_S = 10.0
 _ARCHIVE_S = 20.0
+_PLAIN_WIDTH = 150
 
 
 @click.command("demo")
@@ -35,6 +36,8 @@ _ARCHIVE_S = 20.0
 def command(calls: int | None, rate: float, duration: float | None, speed: float, port: int, seed: int) -> None:
     """Play synthetic calls through the service and two emulators, and show what was heard and what was kept out."""
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
     stopping = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stopping.set())
@@ -86,7 +89,7 @@ def _await_archive(watcher: Watcher, traffic: Traffic, view: View) -> None:
     deadline = time.monotonic() + _ARCHIVE_S
     while time.monotonic() < deadline:
         view.show(list(watcher.rows.values()), watcher.look(traffic.calls))
-        if all(row.is_archived for row in watcher.rows.values()):
+        if all(row.is_archived or not row.is_call for row in watcher.rows.values()):
             return
         time.sleep(_LOOK_S)
 

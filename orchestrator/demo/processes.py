@@ -21,7 +21,60 @@ from orchestrator.demo.flows import Flows
 from orchestrator.errors import OrchestratorError
 
 ACCOUNT_SID = "AC" + "0" * 32
-NUMBERS = ("+15555550100", "+15555550114")
+_PROFILES = """\
+[default]
+route = "conference"
+survey_url = "{survey}"
+silence_probe_s = 5
+agent_identities = ["client:agent-*"]
+
+[[profile]]
+to = "+15555550110"
+route = "enqueue:{workflow}"
+no_agent_route = "dial:client:agent-night"
+
+[[profile]]
+to = "+15555550111"
+route = "dial:client:agent-amy"
+
+[[profile]]
+to = "+15555550112"
+route = "conference"
+outbound_caller_id = "+15555550112"
+outbound_allow = ["+1555555*"]
+
+[[profile]]
+to = "+15555550113"
+route = "conference"
+consent = "required"
+
+[[profile]]
+to = "+15555550114"
+route = "redirect:{flow}"
+
+[[profile]]
+to = "+15555550115"
+route = "dial:+15555550151"
+no_agent_route = "dial:client:agent-night"
+
+[[profile]]
+to = "+15555550117"
+route = "conference"
+max_pause_s = 2
+
+[[profile]]
+to = "+15555550118"
+route = "conference"
+agent_return_s = 2
+
+[[profile]]
+to = "+15555550119"
+route = "enqueue:{workflow}"
+accepted_is_connected = true
+"""
+"""The numbers that the shipped scenarios call; +15555550112 is the one that agents' devices call out under."""
+NUMBERS = tuple(f"+15555550{number}" for number in (100, 110, 111, 112, 113, 114, 115, 117, 118, 119))
+WORKSPACE_SID = "WS" + "0" * 32
 _READY_S = 30.0
 _END_S = 30.0
 _LOOK_S = 0.05
@@ -74,9 +127,12 @@ class Stage:
         self._spawn("service", ["serve"], self._environment())
         _until(lambda: _answers(f"{self.service_url}/healthz"), "the service answers", self._failure)
         for number in NUMBERS:
-            requests.post(
-                f"{self.twilio_url}/_emulator/numbers", json=self._number(number), timeout=5
-            ).raise_for_status()
+            self._control("numbers", self._number(number))
+        events = f"{self.service_url}/twilio/taskrouter-events"
+        self._control("workspace", {"workspace_sid": WORKSPACE_SID, "event_callback_url": events})
+
+    def _control(self, path: str, body: dict[str, str]) -> None:
+        requests.post(f"{self.twilio_url}/_emulator/{path}", json=body, timeout=5).raise_for_status()
 
     def _number(self, number: str) -> dict[str, str]:
         base = f"{self.service_url}/twilio"
@@ -90,13 +146,9 @@ class Stage:
     def _environment(self) -> dict[str, str]:
         profiles = self._folder / "profiles.toml"
         profiles.write_text(
-            "[default]\n"
-            'route = "conference"\n'
-            "silence_probe_s = 5\n"
-            f'survey_url = "{self._flows.survey_url}"\n\n'
-            "[[profile]]\n"
-            f'to = "{NUMBERS[1]}"\n'
-            f'route = "redirect:{self._flows.existing_flow_url}"\n'
+            _PROFILES.format(
+                survey=self._flows.survey_url, flow=self._flows.existing_flow_url, workflow="WW" + "0" * 32
+            )
         )
         return {
             "PORT": str(self._port),

@@ -43,7 +43,7 @@ class Traffic:
         self._pause_s = 60.0 / rate_per_min
         self._most = calls
         self._speed = speed
-        self._scenarios = [_with_talk(load(path)) for path in shipped().values()]
+        self._scenarios = [_with_talk(load(path)) for path in shipped(with_needs=True).values()]
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self.calls: list[Playing] = []

@@ -123,5 +123,5 @@ def _cells(rows: list[Row]) -> tuple[str, ...]:
         seconds(heard(rows, SPEECH)),
         seconds(kept_out(rows, PRIVATE)),
         seconds(heard(rows, PRIVATE)),
-        f"{sum(row.is_archived for row in rows)}/{len(rows)}",
+        f"{sum(row.is_archived for row in rows)}/{sum(row.is_call for row in rows)}",
     )

@@ -11,6 +11,7 @@ import requests
 
 from orchestrator.demo.traffic import Playing
 
+UNKNOWN = "ringing"
 SPEECH = ("customer-speech", "agent-speech")
 PRIVATE = ("hold-music", "held-customer", "queue-music", "ivr", "payment", "survey", "consult")
 _TRANSCRIPTS_PER_LOOK = 6
@@ -21,7 +22,7 @@ class Row:
     """One call as the service and the vendors see it now. Milliseconds of audio by kind."""
 
     playing: Playing
-    state: str = "ringing"
+    state: str = UNKNOWN
     agent: str = ""
     stream: str = ""
     problem: str = ""
@@ -30,6 +31,11 @@ class Row:
     received: Counter[str] = field(default_factory=Counter)
     pause_to_off_ms: list[float] = field(default_factory=list)
     is_archived: bool = False
+
+    @property
+    def is_call(self) -> bool:
+        """The service knows it as a customer's call: agents among themselves and customers never reached are none."""
+        return self.state != UNKNOWN
 
 
 class Watcher:
