@@ -334,8 +334,18 @@ def _note_overdue_pause(call: Call, _want: Desired, now: int) -> Step:
     stretch = call.paused[-1] if call.paused and call.paused[-1].end is None else None
     if stretch is None or call.is_ended or any(problem.id == "pause-overdue" for problem in call.problems):
         return None
-    due = stretch.start + call.profile.max_pause_s * 1_000
+    due = _paused_since(call) + call.profile.max_pause_s * 1_000
     return due if due > now else NoteTime(what="pause-overdue", subject=stretch.reason)
+
+
+def _paused_since(call: Call) -> int:
+    """A hold within a payment pause, or after it, does not begin the pause anew."""
+    since = call.paused[-1].start
+    for earlier in reversed(call.paused[:-1]):
+        if earlier.end != since:
+            break
+        since = earlier.start
+    return since
 
 
 RULES: tuple[Rule, ...] = (
