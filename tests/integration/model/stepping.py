@@ -46,6 +46,8 @@ class Gate:
 
     closes_at: int | None = None
     fate: Fate = Fate.DIES
+    request_arrives_in: int | None = None
+    """Of a worker that dies just as it asks a vendor (ms); None: the request was not sent."""
     passed: int = 0
     is_killed: bool = False
     has_halted: SimpleQueue[str] = field(default_factory=SimpleQueue)

@@ -186,9 +186,14 @@ class WorkerMachine(RuleBasedStateMachine):
     def a_worker_works(self, which: int, only_stops: bool) -> None:
         self.turn(Gate(), which=which, only_stops=only_stops)
 
-    @rule(which=st.integers(0, 1), number=st.integers(1, 30), fate=st.sampled_from(list(Fate)))
-    def a_worker_meets_its_fate(self, which: int, number: int, fate: Fate) -> None:
-        self.turn(Gate(closes_at=number, fate=fate), which=which)
+    @rule(
+        which=st.integers(0, 1),
+        number=st.integers(1, 30),
+        fate=st.sampled_from(list(Fate)),
+        arrives_in=st.sampled_from([None, 1_000, 9_000]),
+    )
+    def a_worker_meets_its_fate(self, which: int, number: int, fate: Fate, arrives_in: int | None) -> None:
+        self.turn(Gate(closes_at=number, fate=fate, request_arrives_in=arrives_in), which=which)
 
     @precondition(lambda self: any(worker.runs for worker in self.workers))
     @rule(kill=st.booleans())
