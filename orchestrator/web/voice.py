@@ -60,7 +60,7 @@ def _answer_to(fetch: wire.VoiceRequest, profile: Profile) -> str:
     started = time.monotonic()
     at = received_at()
     url = _stream_url(profile)
-    lose_patience(started)
+    lose_patience(started + URL_WAIT_S)  # a wait of our own is no sign of a slow Redis
     applied = services().store.begin(
         CallArrived(
             at=at,

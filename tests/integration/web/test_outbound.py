@@ -68,8 +68,8 @@ def test_a_device_may_not_call_just_anybody(site: Site, called: str) -> None:
 
 def test_without_a_caller_id_nothing_is_placed(site: Site) -> None:
     """`outbound_caller_id` absent: refused."""
-    default = replace(site.services.profiles.default, outbound_caller_id=None)
-    site.services.profiles.default = default
+    profiles = site.services.profiles
+    profiles.default, profiles.others = replace(profiles.default, outbound_caller_id=None), ()
     assert [element.tag for element in document(site)] == ["Say", "Hangup"]
 
 
