@@ -21,6 +21,7 @@ from tests.soak.site import SoakSite, now
 
 ACKNOWLEDGED_WITHIN_S = 20.0
 _ASKED_AGAIN_S = 0.3
+_QUIET_S = 1.0
 _HTTP_S = 20.0
 _CARD = "my card number is four two four two and the code is one two three"
 
@@ -100,9 +101,21 @@ class Caller:
         informed_at = self._report("pause", reason="payment")
         began = now()
         seconds = self._act("say", {"role": "customer", "kind": "payment", "text": _CARD})["seconds"]
-        time.sleep(seconds + 0.3)
+        time.sleep(seconds)
+        self._until_arrived("payment")
         self.private.append(Private("payment", began, now(), informed_at))
         self._report("resume", reason="payment")
+
+    def _until_arrived(self, kind: str) -> None:
+        """On a busy machine audio runs late: wait until no more of this kind reaches ASAPP."""
+        before, now_ms = -1.0, self._received_ms(kind)
+        while now_ms != before:
+            time.sleep(_QUIET_S)
+            before, now_ms = now_ms, self._received_ms(kind)
+
+    def _received_ms(self, kind: str) -> float:
+        answer = self.site.http.get(f"{self.site.asapp_url}/_emulator/calls/{self.sid}", timeout=_HTTP_S)
+        return float(answer.json()["received_ms"].get(kind, 0)) if answer.ok else 0.0
 
     def _cold_transfer(self) -> None:
         self._private(

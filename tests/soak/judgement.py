@@ -12,7 +12,8 @@ these 3.5 s begins them anew at its end. Transcribing later than that within the
 
 The first wait, before any agent, has no such budget: its 3.5 s are 0. Beside that, private audio heard outside every
 stretch would escape this sum, so by groups of kinds (`_KINDS`): what was heard of them may not be longer than ASAPP
-transcribed within the stretches of that group, on two tracks, and `_SLACK_S` for each stretch (frames on their way).
+transcribed within the stretches of that group, on two tracks, `_SLACK_S` for each stretch (frames on their way) and
+`_LATE_S` for the call: on a busy machine the emulator's audio runs late, and catches up in a burst.
 
 **Events lost.** Whatever was answered with success must be in the call's timeline: desktop events by `event_id`,
 conference events by their sequence number, stream events by name and stream.
@@ -37,6 +38,7 @@ from tests.soak.callers import Caller, Private
 BOUND_S = 3.5
 FRAME_S = 0.02
 _SLACK_S = 0.3
+_LATE_S = 2.0
 _KINDS = {
     "hold": ("hold-music", "held-customer"),
     "wait": ("queue-music", "ivr"),
@@ -131,7 +133,7 @@ class Evidence:
             ]
             most_s = 2 * sum(overlap(heard, stretch) for stretch in stretches)
             heard_s = sum(seen["heard_ms"].get(kind, 0) for kind in kinds) / 1000
-            if heard_s > most_s + _SLACK_S:
+            if heard_s > most_s + _LATE_S:
                 verdict.unwanted_frames += round((heard_s - most_s) / FRAME_S)
                 verdict.unwanted.append(f"{heard_s:.2f} s of {' and '.join(kinds)} heard, {most_s:.2f} s at most")
 

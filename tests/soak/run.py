@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -23,6 +24,7 @@ from tests.soak.troubles import Troubles
 
 _LOOK_S = 0.5
 _SHOWN = 12
+_EXCEPTION_SHOWN = 300
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Report:
     due_left: int
     converged_in_s: float
     failures: list[str] = field(default_factory=list)
+    exceptions: list[str] = field(default_factory=list)
 
     @property
     def zeros(self) -> dict[str, int]:
@@ -49,6 +52,7 @@ class Report:
             "leases left": self.leases_left,
             "calls still due": self.due_left,
             "callers dropped": sum(bool(each.dropped) for each in verdicts),
+            "exceptions in our processes": len(self.exceptions),
             "faults that could not be made": len(self.failures),
         }
 
@@ -68,6 +72,7 @@ class Report:
             f"transcription missing after a failure, s: {_percentiles(gaps)}",
             f"all calls converged {self.converged_in_s:.1f} s after the last one ended",
             *(f"fault not made: {failure}" for failure in self.failures),
+            *self.exceptions[:_SHOWN],
         ]
         bad = {sid: each for sid, each in self.verdicts.items() if self._is_bad(each)}
         for sid, each in list(bad.items())[:_SHOWN]:
@@ -140,7 +145,18 @@ def _judged(site: SoakSite, callers: list[Caller], troubles: Troubles, seconds: 
             due_left=state.due + state.later,
             converged_in_s=time.monotonic() - began,
             failures=[f"{type(each).__name__}: {each}" for each in troubles.failures],
+            exceptions=list(_exceptions(site)),
         )
+
+
+def _exceptions(site: SoakSite) -> Iterator[str]:
+    """Tracebacks that web and workers logged: what they expect, Redis away included, has none."""
+    for process in site.processes:
+        if process.name.partition("-")[0] not in {"web", "worker"}:
+            continue
+        for line in process.text().splitlines():
+            if "Traceback" in line:
+                yield f"{process.name}: ...{line[-_EXCEPTION_SHOWN:]}"
 
 
 def _evidence(site: SoakSite, store: CallReader, troubles: Troubles, sids: set[str]) -> Evidence:
