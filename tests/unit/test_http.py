@@ -138,7 +138,7 @@ def test_a_handshake_that_never_ends_was_not_sent(http: Http) -> None:
         started = time.monotonic()
         with pytest.raises(NotSent):
             http.request("GET", url.replace("http:", "https:"), deadline_s=0.3)
-        assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < 3.0
 
 
 def test_an_untrusted_certificate_was_not_sent(http: Http) -> None:
