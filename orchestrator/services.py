@@ -19,9 +19,11 @@ from orchestrator.http import Http
 from orchestrator.metrics import Tally, measure
 from orchestrator.profiles import Profiles, load
 from orchestrator.settings import Settings
+from orchestrator.store.breakers import Breaker
 from orchestrator.store.budgets import ConcurrencyLimit, TokenBucket
 from orchestrator.store.calls import CallStore
 from orchestrator.store.connect import Redis, connect
+from orchestrator.store.daily import DailyLimit
 from orchestrator.store.heartbeat import Heartbeat
 from orchestrator.store.keys import Keys
 from orchestrator.store.messages import MessageStore
@@ -43,6 +45,11 @@ class Budgets:
 
     asapp: TokenBucket
     twilio: ConcurrencyLimit
+    starts: Breaker
+    """Of ASAPP's start-streaming, and of the stop that comes before a start."""
+    creates: Breaker
+    """Of Twilio's creation of media streams."""
+    asapp_day: DailyLimit
     reads: TokenBucket
     """Reads of Twilio per second; audits leave a share of it to reads that something made due."""
 
@@ -105,6 +112,9 @@ def build(settings: Settings) -> Services:
         budgets=Budgets(
             asapp=TokenBucket(redis, "asapp", rate_per_s=settings.asapp_max_rps, burst=settings.asapp_max_rps),
             twilio=ConcurrencyLimit(redis, "twilio", settings.twilio_max_concurrency),
+            starts=Breaker(redis, "asapp-starts"),
+            creates=Breaker(redis, "twilio-creates"),
+            asapp_day=DailyLimit(redis, clock, settings.asapp_daily_limit),
             reads=TokenBucket(redis, "twilio-reads", rate_per_s=READS_PER_S, burst=READS_PER_S),
         ),
         http=http,

@@ -147,6 +147,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
     family: str = ""
     """`429`, `5xx`, `auth`, `no-url`, or empty."""
+    is_paced: bool = False
+    """Somebody else (a breaker over all calls) decides when the next attempt goes: no ladder of the call's own."""
     sid: str | None = None
     """The created media stream's SID."""
     stream_ids: dict[str, str] = {}

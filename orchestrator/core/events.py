@@ -310,11 +310,16 @@ class ActionAbandoned(_Event, frozen=True, kw_only=True, tag="action-abandoned")
 class TimePassed(_Event, frozen=True, kw_only=True, tag="time-passed"):
     """A deadline passed, or something of our own was done.
 
-    `what`: `pause-overdue`, `stop-unconfirmed`, `restarts-exhausted`, `stop-written-off` or `handed-over`.
+    `what`: `pause-overdue`, `stop-unconfirmed`, `restarts-exhausted`, `stop-written-off`, `handed-over`, `held-back`
+    (an action waits for a vendor that is not well) `parked` (no worker could work on the call) or `unparked`.
     """
 
     what: str
     subject: str = ""
+
+
+class TranscriptionDoubted(_Event, frozen=True, kw_only=True, tag="transcription-doubted"):
+    """A stop was sent past the store while that was away: whether ASAPP still transcribes is not known."""
 
 
 class UtterancesHeard(_Event, frozen=True, kw_only=True, tag="utterances-heard"):
@@ -368,6 +373,7 @@ Event = (
     | ActionEnded
     | ActionAbandoned
     | TimePassed
+    | TranscriptionDoubted
     | UtterancesHeard
     | AuditRequested
 )

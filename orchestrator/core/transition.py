@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from orchestrator.core import events as e
 from orchestrator.core.applied import agents, conferences, desktop, legs, outcomes, streams
-from orchestrator.core.applied.common import with_problem, with_reading
+from orchestrator.core.applied.common import with_problem, with_reading, without_problems
 from orchestrator.core.applied.streams import with_segment_closed
 from orchestrator.core.call import Call, TranscriptionState
 from orchestrator.core.settle import settle
@@ -109,6 +109,8 @@ def _applied(call: Call, event: e.Event) -> Call:  # noqa: C901, PLR0912 - one l
             return outcomes.action_abandoned(call, event)
         case e.TimePassed():
             return _time_passed(call, event)
+        case e.TranscriptionDoubted():
+            return outcomes.transcription_doubted(_audit_requested(call, _why_doubted(event)), event)
         case e.UtterancesHeard():
             return replace(call, last_heard_at=max(call.last_heard_at, event.until))
         case e.AuditRequested():
@@ -121,6 +123,11 @@ def _audited(call: Call, at: int) -> Call:
     """An answer from Twilio puts the next regular look off."""
     due = call.audit_at is not None and call.audit_at <= at
     return replace(call, audit_at=None) if due else call
+
+
+def _why_doubted(event: e.TranscriptionDoubted) -> e.AuditRequested:
+    """Whatever made somebody send that stop could not be stored: Twilio is asked who is held."""
+    return e.AuditRequested(at=event.at, why="a stop was sent with Redis away")
 
 
 def _audit_requested(call: Call, event: e.AuditRequested) -> Call:
@@ -142,6 +149,15 @@ def _time_passed(call: Call, event: e.TimePassed) -> Call:
         case "restarts-exhausted":
             given_up = replace(call, has_given_up_streams=True)
             return with_problem(given_up, "stream-restarts-exhausted", event.at, event.subject, gave_up=True)
+        case "held-back":
+            is_on = call.transcription.state is TranscriptionState.ON
+            return call if is_on or call.trouble else replace(call, trouble=event.subject)
+        case "parked":
+            return with_problem(call, "parked", event.at, event.subject, gave_up=True)
+        case "unparked":
+            return without_problems(call, "parked")
+        case "utterances-quarantined":
+            return with_problem(call, "utterances-quarantined", event.at, event.subject)
         case "handed-over":
             return replace(call, is_handed_over=True)
         case "stop-written-off":

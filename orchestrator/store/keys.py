@@ -8,6 +8,7 @@ be looked for elsewhere.
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -63,6 +64,15 @@ class Keys:
         """What the vendor had of the finished call, as fetched."""
         return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:messages:{call_sid}"
 
+    def quarantine(self, call_sid: str) -> str:
+        """Words that the fence took out, for the few hours that a profile may keep them."""
+        return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:quarantine:{call_sid}"
+
+    def forgotten(self, call_sid: str) -> str:
+        """There while nothing of a forgotten call may come back; the name does not tell which call it was."""
+        digest = hashlib.sha256(call_sid.encode()).hexdigest()
+        return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:forgotten:{digest}"
+
     def live(self, shard: int) -> str:
         """Calls that have not ended; score: creation time."""
         return f"{PREFIX}:{{{shard}}}:live"
@@ -89,6 +99,8 @@ class Keys:
 
 SHARDS = f"{PREFIX}:shards"
 WORKERS = f"{PREFIX}:workers"
+DAILY_LIVE = f"{PREFIX}:{{daily}}:live"
+PARKED = f"{PREFIX}:parked-calls"
 
 
 def bucket(name: str) -> str:
@@ -97,6 +109,19 @@ def bucket(name: str) -> str:
 
 def places(name: str) -> str:
     return f"{PREFIX}:places:{name}"
+
+
+def breaker(name: str) -> str:
+    return f"{PREFIX}:{{breaker-{name}}}:state"
+
+
+def breaker_waiting(name: str) -> str:
+    return f"{PREFIX}:{{breaker-{name}}}:waiting"
+
+
+def daily(day: str) -> str:
+    """`day` of UTC, such as 2024-05-17."""
+    return f"{PREFIX}:{{daily}}:{day}"
 
 
 def lease(name: str) -> str:

@@ -23,10 +23,12 @@ from orchestrator.store import health as store_health
 from orchestrator.web.access import has_bearer
 from orchestrator.web.context import services
 from orchestrator.web.tallying import hand_over
+from orchestrator.worker import poison
 
 bp = Blueprint("health", __name__)
 
 _BATCH = 500
+_SHOWN = 20
 Line = dict[str, object]
 
 
@@ -50,6 +52,9 @@ def _lines(services: Services) -> Iterator[Line]:
     if redis["ok"]:
         yield _line("stream_url", lambda: _stream_url(services))
         yield _line("workers", lambda: _workers(services))
+        yield _line("asapp", lambda: _asapp(services))
+        yield _line("twilio", lambda: {"ok": True, "creates": services.budgets.creates.state()})
+        yield _line("calls", lambda: _parked(services))
 
 
 def _line(name: str, look: Callable[[], Line]) -> Line:
@@ -62,13 +67,29 @@ def _line(name: str, look: Callable[[], Line]) -> Line:
 
 
 def _redis(services: Services) -> Line:
-    return {"ok": True, **msgspec.to_builtins(store_health.ping(services.redis))}
+    health = store_health.ping(services.redis)
+    return {"ok": True, **msgspec.to_builtins(health), "warnings": health.warnings()}
 
 
 def _stream_url(services: Services) -> Line:
     """Its absence harms no call that lives: streams are added later. It is shown, and does not make us unready."""
     age_ms = services.stream_urls.age_ms()
     return {"ok": True, "age_s": None if age_ms is None else round(age_ms / 1000, 1)}
+
+
+def _asapp(services: Services) -> Line:
+    """What workers have found: a vendor on a bad day harms no caller, so it is shown, and does not make us unready."""
+    today = services.budgets.asapp_day.today()
+    line: Line = {"ok": True, "starts": services.budgets.starts.state()}
+    if today.limit is not None:
+        line |= {"used_today": today.used, "kept_for_stops": today.reserved, "daily_limit": today.limit}
+    return line | ({"problem": "daily-limit-near"} if today.is_near else {})
+
+
+def _parked(services: Services) -> Line:
+    """Calls that no worker could work on; a person has to look."""
+    parked = poison.parked(services)
+    return {"ok": True, "parked": parked[:_SHOWN]} if parked else {"ok": True}
 
 
 def _workers(services: Services) -> Line:

@@ -15,8 +15,9 @@ from msgspec.structs import replace
 from orchestrator.core import actions as a
 from orchestrator.core import events as e
 from orchestrator.core.actions import Outcome, Verdict
-from orchestrator.core.call import Progress
+from orchestrator.core.call import Progress, StreamState
 from orchestrator.twilio import twiml
+from orchestrator.worker.guards import DAY_IS_OVER, NO_PLACE, Guards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,16 @@ _READS = (a.ReadCall, a.ReadLeg, a.ReadParticipants)
 _AUDIT_WAIT_MS = 1_000
 _ASAPP_ACTIONS = (a.StartTranscription, a.StopTranscription)
 _PLACE_WAIT_MS = 50
+_NO_PLACE = "all places at Twilio are taken"
 _TELLS_NOTHING = ("missing", "unreadable")
+
+
+def _has_url_failed(call: Call) -> bool:
+    """The stream before the one to be created now was made at Twilio and failed without ever having lived."""
+    before = call.streams[-2] if len(call.streams) > 1 else None
+    if before is None or before.state is not StreamState.FAILED or before.live_at is not None:
+        return False
+    return before.sid is not None or before.origin == "twiml"
 
 
 class Executor:
@@ -38,6 +48,12 @@ class Executor:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._guards = Guards(services)
+
+    def held_back_ms(self, action: a.VendorAction, call_sid: str) -> int:
+        """How long a breaker that is open asks this action to wait; 0: go now. The call is due when it closes."""
+        breaker = self._guards.breaker_of(action)
+        return breaker.ask(call_sid) if breaker is not None else 0
 
     def wait_ms(self, action: a.VendorAction) -> int:
         """How long the vendors' budgets ask this action to wait; 0: go now. Stops have a share of their own."""
@@ -62,17 +78,22 @@ class Executor:
             return self._ended(action, attempt, self._ask_asapp(call, action))
         with self._twilio_place() as has_place:
             if not has_place:
-                busy = Outcome(verdict=Verdict.REFUSED_FOR_NOW, family="429", detail="all places at Twilio are taken")
+                busy = Outcome(verdict=Verdict.REFUSED_FOR_NOW, family="429", code=NO_PLACE, detail=_NO_PLACE)
                 return self._unread(action) or self._ended(action, attempt, busy)
             return self._ask_twilio(call, action, attempt)
 
     def _ended(self, action: a.VendorAction, attempt: int, outcome: Outcome) -> e.ActionEnded:
+        outcome = self._guards.told(action, outcome)
         return e.ActionEnded(at=self._services.clock.now_ms(), action=action, attempt=attempt, outcome=outcome)
 
     def _ask_asapp(self, call: Call, action: a.StartTranscription | a.StopTranscription) -> Outcome:
         asapp = self._services.asapp
+        if not self._guards.is_within_the_day(call, action):
+            return DAY_IS_OVER
         if isinstance(action, a.StopTranscription):
-            return asapp.stop(call.call_sid, timeout_ms=action.timeout_ms)
+            outcome = asapp.stop(call.call_sid, timeout_ms=action.timeout_ms)
+            self._guards.stopped(call, outcome)
+            return outcome
         return asapp.start(
             call.call_sid,
             customer_id=call.customer_id or call.call_sid,
@@ -145,6 +166,8 @@ class Executor:
                 return None
 
     def _create_stream(self, call: Call, action: a.CreateStream) -> Outcome:
+        if _has_url_failed(call):
+            self._services.stream_urls.forget()
         url = self._services.stream_urls.get(_URL_WAIT_S)
         if url is None:
             return _NO_URL

@@ -25,6 +25,7 @@ from orchestrator.core.applied.legs import is_agents_leg
 from orchestrator.core.reconcile import is_urgent, reconcile
 from orchestrator.errors import OrchestratorError
 from orchestrator.store.errors import StoreUnavailable
+from orchestrator.worker import poison
 from orchestrator.worker.execute import Executor
 from orchestrator.worker.handing_over import hand_over
 from orchestrator.worker.upkeep import Upkeep
@@ -44,7 +45,6 @@ DRAIN_S = 20.0
 _IDLE_WAIT_S = 1.0
 _STEPS_PER_CLAIM = 25
 _RECORD_FOR_S = 10.0
-_POISON_MOST_S = 60
 _STORE_PAUSE_S = 0.2
 _READS = (a.ReadCall, a.ReadLeg, a.ReadParticipants)
 
@@ -163,15 +163,15 @@ class Worker:
             self._held[claim.token] = held
         try:
             look_again_at, urgent = self._work(held)
-            self._failures.pop(claim.key, None)
+            if self._failures.pop(claim.key, 0) >= poison.PARKED_AFTER:
+                poison.cured(self.services, claim.key)
         except StoreUnavailable as error:
             log.warning("call-put-off", call_sid=claim.key, error=error.error_id)
             look_again_at, urgent = self.services.clock.now_ms() + 250, False
         except Exception:  # one call that always fails must not take the thread, and so the other calls, with it
             failures = self._failures[claim.key] = self._failures.get(claim.key, 0) + 1
-            wait_s = min(2**failures, _POISON_MOST_S)
-            log.exception("call-failed", call_sid=claim.key, failures=failures, again_in_s=wait_s)
-            look_again_at, urgent = self.services.clock.now_ms() + wait_s * 1000, False
+            log.exception("call-failed", call_sid=claim.key, failures=failures)
+            look_again_at, urgent = poison.met(self.services, claim.key, failures), False
         finally:
             with self._held_lock:
                 self._held.pop(claim.token, None)
@@ -235,6 +235,9 @@ class Worker:
 
     def _ask(self, call: Call, action: a.VendorAction) -> tuple[Call | None, int]:
         """Intent, request, outcome. The intent is committed against the very version that was reconciled."""
+        held_back_ms = self.executor.held_back_ms(action, call.call_sid)
+        if held_back_ms:
+            return self._held_back(call, action), held_back_ms
         wait_ms = self.executor.wait_ms(action)
         if wait_ms:
             return call, wait_ms
@@ -250,6 +253,14 @@ class Worker:
         if isinstance(event, e.CallRead) and event.parent is not None and is_agents_leg(call, event):
             return self._handed_over(call, event), 0
         return self._recorded(call, event), 0
+
+    def _held_back(self, call: Call, action: a.VendorAction) -> Call | None:
+        """A vendor is not well and this call waits for it: a failure behind it, though it has not tried itself."""
+        if call.trouble or (isinstance(action, a.StartTranscription) and action.purpose == "probe"):
+            return call
+        who = "twilio" if isinstance(action, a.CreateStream) else "asapp"
+        now = self.services.clock.now_ms()
+        return self._applied(call, e.TimePassed(at=now, what="held-back", subject=f"{who}-unwell"))
 
     def _handed_over(self, call: Call, event: e.CallRead) -> Call | None:
         """An agent's leg was taken for a call: what was told under it is the parent's, what still comes in included."""

@@ -46,11 +46,12 @@ from orchestrator.core.backoff import (
 )
 from orchestrator.core.call import Call, InFlight, MediaStream, Segment, StreamState, TranscriptionState
 from orchestrator.core.desired import desired
-from orchestrator.core.events import ActionAbandoned, ActionEnded, ActionIntended
+from orchestrator.core.events import ActionAbandoned, ActionEnded, ActionIntended, TranscriptionDoubted
 
 _GONE = frozenset({Verdict.DONE, Verdict.NOT_FOUND, Verdict.NOT_IN_PROGRESS})
 _OFF = frozenset({Verdict.DONE, Verdict.ALREADY, Verdict.NO_STREAM})
 _PERHAPS = frozenset({Verdict.UNKNOWN, Verdict.FAILED})
+_DOUBT_MS = 2_000
 _KEPT_SEGMENTS = 200
 _KEPT_STREAMS = 12
 
@@ -144,6 +145,15 @@ def action_abandoned(call: Call, event: ActionAbandoned) -> Call:
     call = action_ended(call, lost)
     now = replace(call.transcription, not_before=min(call.transcription.not_before, event.at))
     return replace(call, transcription=now, reassert_stop_at=event.at + REASSERT_MS)
+
+
+def transcription_doubted(call: Call, event: TranscriptionDoubted) -> Call:
+    """What was on may be off. Wanted on, it waits until Twilio could be asked whether the pause still stands."""
+    if call.transcription.state not in {TranscriptionState.ON, TranscriptionState.STARTING}:
+        return call
+    call = with_segment_closed(call, event.at)
+    call = _transcription(call, TranscriptionState.UNKNOWN, event.at, not_before=event.at + _DOUBT_MS)
+    return replace(call, trouble=call.trouble or "store-away")
 
 
 # --- start-transcription -----------------------------------------------------------------------------------------
@@ -249,8 +259,8 @@ def _start_without_stream(call: Call, action: StartTranscription, at: int) -> Ca
 def _start_put_off(call: Call, state: TranscriptionState, event: ActionEnded) -> Call:
     outcome, at = event.outcome, event.at
     failures = call.transcription.failures + 1
-    not_before = at + spread(call.call_sid, start_wait_ms(outcome.family or "5xx", failures))
-    call = _transcription(call, state, at, failures=failures, not_before=not_before)
+    wait_ms = 0 if outcome.is_paced else spread(call.call_sid, start_wait_ms(outcome.family or "5xx", failures))
+    call = _transcription(call, state, at, failures=failures, not_before=at + wait_ms)
     return replace(
         _with_auth_problem(call, "asapp-unauthorized", event), trouble=f"asapp-{outcome.family or 'no-answer'}"
     )
@@ -278,7 +288,7 @@ def _stop_ended(call: Call, action: StopTranscription, event: ActionEnded) -> Ca
     if outcome.verdict is Verdict.BUSY:
         wait_ms = BUSY_MS
     elif is_wanted_on:
-        wait_ms = spread(call.call_sid, start_wait_ms(outcome.family or "5xx", failures))
+        wait_ms = 0 if outcome.is_paced else spread(call.call_sid, start_wait_ms(outcome.family or "5xx", failures))
     else:
         wait_ms = stop_wait_ms(failures, is_exposed=any(True for _ in call.streams_that_may_live()))
     call = _transcription(
@@ -333,6 +343,7 @@ def _create_failed(call: Call, stream: MediaStream, event: ActionEnded, *, may_l
     failures = call.restart_failures + 1
     family = event.outcome.family
     wait_ms = doubling_ms(1_000, failures - 1, 5_000) if family == "no-url" else restart_wait_ms(failures)
+    wait_ms = 0 if event.outcome.is_paced else wait_ms
     failed = replace(stream, state=StreamState.FAILED, ended_at=event.at, may_live=may_live, error=event.outcome.code)
     return replace(
         call,
@@ -351,9 +362,9 @@ def _stop_stream_ended(call: Call, action: StopStream, event: ActionEnded) -> Ca
         return call
     if event.outcome.verdict not in _GONE:
         failures = stream.failures + 1
-        again = replace(
-            stream, failures=failures, not_before=event.at + doubling_ms(1_000, max(0, failures - 3), 60_000)
-        )
+        # A cut is repeated every second for as long as somebody may be heard who must not be.
+        wait_ms = 1_000 if action.purpose == "cut" else doubling_ms(1_000, max(0, failures - 3), 60_000)
+        again = replace(stream, failures=failures, not_before=event.at + wait_ms)
         call = replace(call, streams=swapped(call.streams, stream, again))
         return _with_auth_problem(call, "twilio-unauthorized", event)
     if stream.state is StreamState.FAILED:
