@@ -17,7 +17,7 @@ import msgspec
 import trustme
 from aiohttp import web
 
-from orchestrator.emulators.asapp import api, control, media
+from orchestrator.emulators.asapp import api, control, exporter_api, media
 from orchestrator.emulators.asapp.state import EMULATOR, Emulator, Settings
 from orchestrator.emulators.asapp.switches import SWITCHES, UnknownSwitchError
 from orchestrator.emulators.asapp.vendor import vendor_side
@@ -32,6 +32,7 @@ def api_app(emulator: Emulator, ca_pem: bytes) -> web.Application:
     app[EMULATOR] = emulator
     app[control.CA_PEM] = ca_pem
     app.add_routes(api.routes)
+    app.add_routes(exporter_api.routes)
     app.add_routes(control.routes)
     return app
 

@@ -3,7 +3,7 @@
 import random
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +12,8 @@ from aiohttp import web
 from orchestrator.emulators.asapp import conversations, transcripts
 from orchestrator.emulators.asapp.calls import Call, Spoken
 from orchestrator.emulators.asapp.clock import Clock
+from orchestrator.emulators.asapp.exporter import Feeds
+from orchestrator.emulators.asapp.exporter_rows import Said, from_messages
 from orchestrator.emulators.asapp.gateway import Gateway
 from orchestrator.emulators.asapp.limits import Limits
 from orchestrator.emulators.asapp.switches import Switches
@@ -75,6 +77,7 @@ class Emulator:
         self.gateway = Gateway(self.switches, self.new_id, settings.speed)
         self.pusher = Pusher(settings.target, self.switches, self.faults, self.clock, self.random)
         self.calls: dict[str, Call] = {}
+        self.feeds = Feeds(self.switches, settings.api_secret, self._said)
         self.requests: deque[Recorded] = deque(maxlen=_RECORDED_REQUESTS)
         self.pending_guids: set[str] = set()
         self.media_port = 0
@@ -97,8 +100,12 @@ class Emulator:
             for body in transcripts.bodies(call, each, self.switches):
                 self.pusher.push(call.guid, body)
 
+    def _said(self) -> Iterator[Said]:
+        for call in self.calls.values():
+            yield from from_messages(call.guid, call.messages)
+
     async def reset(self) -> None:
-        """Forget calls, requests, faults, deliveries and limits; set all switches back; close all streams."""
+        """Forget calls, feeds, requests, faults, deliveries and limits; set all switches back; close all streams."""
         streams = [stream for call in self.calls.values() for stream in call.open_streams]
         self.faults.clear()
         self.switches.reset()
@@ -107,6 +114,7 @@ class Emulator:
             await stream.close(_GOING_AWAY)
         self.pusher.forget()
         self.calls.clear()
+        self.feeds.clear()
         self.requests.clear()
 
     async def close(self) -> None:

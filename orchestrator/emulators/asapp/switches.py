@@ -92,6 +92,27 @@ SWITCHES: Final[Mapping[str, Switch]] = {
     "messages-order": Switch("order of the list", "chronological", ("chronological", "unordered")),
     "messages-external-id": Switch("sender.externalId in the list", "present", ("present", "null", "absent")),
     "messages-timestamps": Switch("timestamp fields of a message", "two", ("two", "one")),
+    "feeds": Switch("whether the File Exporter's feeds were turned on for the account", "on", ("on", "off")),
+    "feed-values": Switch(
+        "style of version, format and date: 1, jsonl, 2026-11-21 or version=1, format=jsonl, dt=2026-11-21",
+        "plain",
+        ("plain", "partition"),
+    ),
+    "feed-formats": Switch("formats that feeds are kept in", "both", ("both", "jsonl", "csv")),
+    "feed-intervals": Switch("whether a day is one partition or one for each hour", "none", ("none", "hourly")),
+    "feed-packing": Switch("whether files are compressed", "none", ("none", "gz")),
+    "feed-split-rows": Switch("rows after which another file begins; 0 keeps a day in one", "0"),
+    "feed-success": Switch("the _SUCCESS file in the list of files", "absent", ("absent", "listed")),
+    "feed-duplicates": Switch(
+        "rows told twice: never, the same again, or an older version after the newest",
+        "none",
+        ("none", "same", "stale"),
+    ),
+    "feed-link-ttl-s": Switch("life of a file's link", "300"),
+    "feed-link-scheme": Switch("whether a file's link begins with its scheme", "present", ("present", "absent")),
+    "feed-sender-type": Switch(
+        "what sender_type calls an agent (a customer likewise)", "SENDER_AGENT", ("SENDER_AGENT", "SENDER_REP", "agent")
+    ),
     "spike-limit": Switch("requests in one second before 429; 0 is without limit", "100"),
     "daily-limit": Switch("requests to one endpoint before 429 for the rest of the day; 0 is without", "50000"),
     "health-failed-status": Switch("HTTP status of a FAILED health check", "200", ("200", "503")),
