@@ -176,6 +176,7 @@ CHECKS: dict[str, Check] = {
     "agent_return_s": _seconds(1, 3600),
     "silence_probe_s": _seconds(0, 3600),
     "after_call": _flag,
+    "keep_quarantined_text": _flag,
 }
 
 

@@ -36,3 +36,4 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     agent_return_s: int = 30
     silence_probe_s: int = 60
     after_call: bool = True
+    keep_quarantined_text: bool = False

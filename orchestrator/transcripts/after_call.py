@@ -1,7 +1,11 @@
 """After the call: fetch its messages, merge them with what came in real time, write the archive document.
 
-The first document is written at the first look, complete or not, so that it is there within 90 s of the end. Until
-it is complete ASAPP is asked again with growing pauses; a finished call's messages stay there for 7 days.
+The first document is written at the first look, complete or not, so that it is there within 90 s of the end. Until it
+is complete ASAPP is asked again with growing pauses for the 7 days that a finished call's messages stay there. A
+message that comes later still is worked in by another look (see `orchestrator.web.transcripts`).
+
+Words that the fence takes out are thrown away here, in every place where they were kept; only a profile with
+`keep_quarantined_text` has them put aside for QUARANTINE_TTL_HOURS.
 """
 
 from __future__ import annotations
@@ -14,19 +18,24 @@ import structlog
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.actions import Outcome
 from orchestrator.core.backoff import doubling_ms, spread
+from orchestrator.core.events import TimePassed
 from orchestrator.transcripts.archive import Archive, archive_document
-from orchestrator.transcripts.view import document, received_of, rfc3339
+from orchestrator.transcripts.fence import fingerprint
+from orchestrator.transcripts.view import document, merged_of, received_of, rfc3339, secret_of
 
 if TYPE_CHECKING:
     from orchestrator.core.call import Call
     from orchestrator.services import Services
+    from orchestrator.store.messages import Source
     from orchestrator.store.reading import TimelineEntry
+    from orchestrator.transcripts.merge import Merged
 
 log = structlog.get_logger(__name__)
 
 _FIRST_WAIT_MS = 10_000
-_LONGEST_WAIT_MS = 3_600_000
-_MOST_LOOKS = 16
+_LONGEST_WAIT_MS = 6 * 3_600_000
+_AVAILABLE_MS = 7 * 86_400_000
+_HOUR_S = 3600
 
 
 def work(services: Services, call_sid: str) -> int | None:
@@ -34,21 +43,36 @@ def work(services: Services, call_sid: str) -> int | None:
     call = services.store.load(call_sid)
     if call is None or not call.is_ended:
         return None
-    stored = _messages(services, call)
-    transcript = document(call, received_of(services, call_sid), stored)
-    if services.settings.archive_url:
-        timeline = [_entry(each) for each in services.store.timeline(call_sid)]
-        is_written = Archive(services.settings.archive_url).write(call, archive_document(call, transcript, timeline))
-        log.info("archived" if is_written else "archive-kept", call_sid=call_sid, complete=transcript["complete"])
     looks = services.after_call_messages.looked(call_sid)
+    stored = _messages(services, call)
+    found = merged_of(services, call, stored)
+    if stored is not None:
+        _keep(services, call, stored, found)
+    batch = services.after_call_messages.of(call_sid, "batch")
+    if batch is not None and any(each.message_id in found.message_ids for each in batch):
+        _keep(services, call, batch, found, "batch")
+    call = _fence(services, call, found)
+    transcript = document(call, found, None if stored is None else len(stored))
+    _archive(services, call, transcript)
     is_done = transcript["complete"] is True and (stored is not None or not call.profile.after_call)
-    if is_done or looks >= _MOST_LOOKS or not call.segments:
+    next_ms = doubling_ms(_FIRST_WAIT_MS, looks - 1, _LONGEST_WAIT_MS)
+    now = services.clock.now_ms()
+    if is_done or not call.segments or now + next_ms > (call.ended_at or now) + _AVAILABLE_MS:
         return None
-    return services.clock.now_ms() + spread(call_sid, doubling_ms(_FIRST_WAIT_MS, looks - 1, _LONGEST_WAIT_MS))
+    return now + spread(call_sid, next_ms)
+
+
+def add_batch(services: Services, call_sid: str, messages: list[StoredMessage]) -> None:
+    """What the batch feed has of a call: kept for the next look, which is due at once; it fences and merges."""
+    call = services.store.load(call_sid)
+    if call is None:
+        return
+    if services.after_call_messages.keep(call_sid, messages, "batch"):
+        services.slow_queue.mark(call_sid, services.clock.now_ms())
 
 
 def _messages(services: Services, call: Call) -> list[StoredMessage] | None:
-    """What ASAPP has of the finished call, kept beside the call; None while it does not answer with any."""
+    """What ASAPP has of the finished call; what was kept where it does not answer with more; None without any."""
     kept = services.after_call_messages.of(call.call_sid)
     if not call.profile.after_call or not call.segments:
         return kept
@@ -56,10 +80,52 @@ def _messages(services: Services, call: Call) -> list[StoredMessage] | None:
     if isinstance(fetched, Outcome):
         log.info("messages-not-there", call_sid=call.call_sid, verdict=fetched.verdict.value, code=fetched.code)
         return kept
-    if kept is not None and len(fetched) < len(kept):
-        return kept
-    services.after_call_messages.keep(call.call_sid, fetched)
-    return fetched
+    return kept if kept is not None and len(fetched) < len(kept) else fetched
+
+
+def _keep(
+    services: Services, call: Call, messages: list[StoredMessage], found: Merged, source: Source = "messages"
+) -> None:
+    """Beside the call, without the words of what was fenced."""
+    blanked = [
+        msgspec.structs.replace(each, text="") if each.message_id in found.message_ids else each for each in messages
+    ]
+    services.after_call_messages.keep(call.call_sid, blanked, source)
+
+
+def _fence(services: Services, call: Call, found: Merged) -> Call:
+    """Throws quarantined words away, and tells the call of the leak."""
+    if not found.quarantined:
+        return call
+    secret = secret_of(services)
+    records: dict[str, dict[str, Any]] = {}
+    for each in received_of(services, call.call_sid):
+        if each.key in found.keys:
+            mark = fingerprint(secret, each.role, each.text)
+            blank = msgspec.structs.replace(each, text="", key="", length=len(each.text), fingerprint=mark)
+            records[each.key] = msgspec.to_builtins(blank)
+    keep_s = services.settings.quarantine_ttl_hours * _HOUR_S if call.profile.keep_quarantined_text else 0
+    services.utterances.scrub(call.call_sid, records, keep_words_s=keep_s)
+    reasons = sorted({each.reason for each in found.quarantined})
+    detail = f"{len(found.quarantined)} utterances were spoken in a pause: {', '.join(reasons)}"
+    if any(problem.id == "utterances-quarantined" and problem.detail == detail for problem in call.problems):
+        return call
+    log.warning("utterances-quarantined", call_sid=call.call_sid, count=len(found.quarantined), reasons=reasons)
+    told = TimePassed(at=services.clock.now_ms(), what="utterances-quarantined", subject=detail)
+    applied = services.store.apply(call.call_sid, told)
+    return call if applied is None else applied.after
+
+
+def _archive(services: Services, call: Call, transcript: dict[str, Any]) -> None:
+    if not services.settings.archive_url:
+        return
+    archive = Archive(services.settings.archive_url)
+    timeline = [_entry(each) for each in services.store.timeline(call.call_sid)]
+    is_written = archive.write(call, archive_document(call, transcript, timeline))
+    if services.utterances.is_forgotten(call.call_sid):  # while this look was under way
+        archive.remove(call.call_sid, call.created_at)
+        return
+    log.info("archived" if is_written else "archive-kept", call_sid=call.call_sid, complete=transcript["complete"])
 
 
 def _entry(entry: TimelineEntry) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The archive: one document per call through fsspec, `{ARCHIVE_URL}/YYYY/MM/DD/{call_sid}.json` (UTC date of start).
 
-Written whole or not at all (to a name beside it, then moved), and never replaced by a less complete one.
+Written whole or not at all (to a name beside it, then moved), and never replaced by a less complete one; only words
+that the fence took out later do go.
 """
 
 from __future__ import annotations
@@ -25,8 +26,26 @@ class Archive:
         self._url = url.rstrip("/")
 
     def path_of(self, call: Call) -> str:
-        day = datetime.fromtimestamp(call.created_at / 1000, UTC).strftime("%Y/%m/%d")
-        return f"{self._url}/{day}/{call.call_sid}.json"
+        return self._path(call.call_sid, call.created_at)
+
+    def _path(self, call_sid: str, created_at: int) -> str:
+        day = datetime.fromtimestamp(created_at / 1000, UTC).strftime("%Y/%m/%d")
+        return f"{self._url}/{day}/{call_sid}.json"
+
+    def remove(self, call_sid: str, created_at: int | None) -> int:
+        """How many documents of this call there were; without the day it is looked for in all of them.
+
+        Half-written ones beside it go, too. Raises `archive-unavailable`.
+        """
+        pattern = self._path(call_sid, created_at) if created_at is not None else f"{self._url}/*/*/*/{call_sid}.json"
+        try:
+            files, path = fsspec.core.url_to_fs(pattern)
+            found = [name for each in (path, f"{path}.part") for name in files.glob(each)]
+            for name in found:
+                files.rm_file(name)
+        except (OSError, ValueError) as error:
+            raise OrchestratorError("archive-unavailable", "The archive cannot be changed.") from error
+        return len([name for name in found if not name.endswith(".part")])
 
     def read(self, call: Call) -> dict[str, Any] | None:
         """The document as it is, or None. Raises `archive-unavailable`."""
@@ -42,7 +61,7 @@ class Archive:
     def write(self, call: Call, document: dict[str, Any]) -> bool:
         """Whether it was written; False when a more complete one is there. Raises `archive-unavailable`."""
         there = self.read(call)
-        if there is not None and _rank(there) > _rank(document):
+        if there is not None and _rank(there) > _rank(document) and _fenced(there) >= _fenced(document):
             return False
         try:
             files, path = fsspec.core.url_to_fs(self.path_of(call))
@@ -56,7 +75,12 @@ class Archive:
 
 
 def _rank(document: dict[str, Any]) -> tuple[bool, int]:
-    return document.get("complete") is True, len(document.get("utterances", ()))
+    told = len(document.get("utterances", ())) + _fenced(document)
+    return document.get("complete") is True, told
+
+
+def _fenced(document: dict[str, Any]) -> int:
+    return len(document.get("quarantined", ()))
 
 
 def archive_document(call: Call, transcript: dict[str, Any], timeline: list[dict[str, Any]]) -> dict[str, Any]:

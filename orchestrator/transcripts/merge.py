@@ -1,79 +1,163 @@
-"""One transcript from the real-time messages and the messages of the finished call.
+"""One transcript from the real-time messages, the messages of the finished call and the batch feed.
 
-The stored messages have no offsets and no stream id, so a match is by role, words and order. What only one source
-has is kept from it; nothing is lost and nothing is told twice.
+The later sources have no offsets and no stream id, so a match is by role, words and time; near-duplicates (the same
+words written a little differently) match when they are close in time too. What only one source has is kept from it;
+nothing is lost and nothing is told twice. The fence stands in front of everything that comes out: see `fence`.
+
+Order and repetition of what is given do not matter.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.call import Call
-from orchestrator.transcripts.timing import times_of
-from orchestrator.transcripts.utterance import Received, Utterance
+from orchestrator.transcripts.entry import Entry, length_of
+from orchestrator.transcripts.fence import Stretch, fenced_by, fingerprint, pauses_of
+from orchestrator.transcripts.matching import matched
+from orchestrator.transcripts.timing import segment_of, times_of
+from orchestrator.transcripts.utterance import AFTER_CALL, BATCH, BOTH, LIVE, Quarantined, Received, Utterance
 
 _WORDS_PER_S = 2.5
+_LONG_WORDS = 4
 
 
-def merged(call: Call, received: Iterable[Received], stored: Iterable[StoredMessage] = ()) -> list[Utterance]:
-    """All utterances in spoken order."""
-    live = [_live(call, each, start, end) for each, start, end in times_of(call, received)]
-    unmatched: defaultdict[tuple[str, str], deque[Utterance]] = defaultdict(deque)
-    for each in sorted(live, key=_spoken_order):
-        unmatched[_words(each.role, each.text)].append(each)
-    extra: list[Utterance] = []
-    for message in sorted(stored, key=lambda each: each.sent_at):
-        twins = unmatched[_words(message.role, message.text)]
-        if twins:
-            twins.popleft()
-        elif message.role != "system":
-            extra.append(_after_call(call, message))
-    return sorted([*live, *extra], key=_spoken_order)
+class Merged(msgspec.Struct, frozen=True, kw_only=True):
+    """`utterances` in spoken order and what was `quarantined`; which stored words have to go for that.
+
+    `keys`: of real-time records; `message_ids`: of messages of the later sources.
+    """
+
+    utterances: list[Utterance]
+    quarantined: list[Quarantined]
+    keys: frozenset[str]
+    message_ids: frozenset[str]
+    live: dict[str, int]
+    """How many were heard in real time, by role, the quarantined included."""
+    total: dict[str, int]
+    """The same over all sources."""
 
 
-def _spoken_order(utterance: Utterance) -> tuple[int, int, str]:
-    return utterance.start, utterance.end, utterance.role
+def merged(
+    call: Call,
+    received: Iterable[Received],
+    stored: Iterable[StoredMessage] = (),
+    batch: Iterable[StoredMessage] = (),
+    *,
+    secret: bytes = b"",
+) -> Merged:
+    """`secret` is that of the fingerprints (`fence.fingerprint`)."""
+    pauses = pauses_of(call)
+    entries = [_heard(each, start, end, pauses, secret) for each, start, end in times_of(call, _once(received))]
+    entries.sort(key=_order)
+    for source, messages in ((AFTER_CALL, stored), (BATCH, batch)):
+        entries = _with(entries, source, messages, pauses, secret)
+    kept = [each for each in entries if each.reason is None]
+    out = [each for each in entries if each.reason is not None]
+    return Merged(
+        utterances=[_utterance(call, each) for each in kept],
+        quarantined=[_quarantined(call, each) for each in out],
+        keys=frozenset(each.received.key for each in out if each.received is not None and each.received.text),
+        message_ids=frozenset(message.message_id for each in out for message in each.messages if message.text),
+        live=_counted(each.role for each in entries if each.received is not None),
+        total=_counted(each.role for each in entries),
+    )
 
 
-def _words(role: str, text: str) -> tuple[str, str]:
-    return role, " ".join(text.split()).casefold()
+def _once(received: Iterable[Received]) -> list[Received]:
+    """Repeated deliveries count once, as first received; in an order that does not depend on the given one."""
+    found: dict[tuple[str, int, int, str, str], Received] = {}
+    for each in received:
+        same = (each.stream_id, each.start_ms, each.end_ms, each.text, each.fingerprint)
+        if same not in found or each.at < found[same].at:
+            found[same] = each
+    return sorted(found.values(), key=lambda each: (each.at, each.stream_id, each.start_ms, each.end_ms, each.text))
 
 
-def _live(call: Call, message: Received, start: int, end: int) -> Utterance:
-    segment = _segment_at(call, start, end, message.stream_id)
-    return Utterance(
-        text=message.text,
+def _heard(message: Received, start: int, end: int, pauses: Sequence[Stretch], secret: bytes) -> Entry:
+    is_scrubbed = bool(message.fingerprint)
+    return Entry(
         role=message.role,
-        agent_id=None if segment is None else call.segments[segment].agent_id,
+        text=message.text,
         start=start,
         end=end,
-        source="live",
-        segment=segment,
+        source=LIVE,
+        print=message.fingerprint or fingerprint(secret, message.role, message.text),
+        reason=fenced_by(pauses, start, end) or ("pause" if is_scrubbed else None),
+        received=message,
     )
 
 
-def _after_call(call: Call, message: StoredMessage) -> Utterance:
-    length = int(1000 * len(message.text.split()) / _WORDS_PER_S)
-    start = message.sent_at - length
-    segment = _segment_at(call, start, message.sent_at, "")
+def _with(
+    entries: list[Entry], source: str, messages: Iterable[StoredMessage], pauses: Sequence[Stretch], secret: bytes
+) -> list[Entry]:
+    """The entries with one later source laid over them."""
+    unique = {each.message_id: each for each in messages if each.role != "system"}
+    items = sorted(unique.values(), key=lambda each: (each.sent_at, each.message_id))
+    prints = [fingerprint(secret, each.role, each.text) if each.text else "" for each in items]
+    pairs, skew_ms = matched(entries, items, prints)
+    known_fenced = {entry.print for entry in entries if entry.reason is not None}
+    known_kept = {entry.print for entry in entries if entry.reason is None}
+    new: list[Entry] = []
+    for index, (message, mark) in enumerate(zip(items, prints, strict=True)):
+        if index in pairs:
+            pairs[index].add(message, BOTH)
+            continue
+        end = message.sent_at + skew_ms
+        start = end - int(1000 * len(message.text.split()) / _WORDS_PER_S)
+        is_repeat = mark in known_fenced - known_kept and len(message.text.split()) >= _LONG_WORDS
+        reason = fenced_by(pauses, start, end) or ("pause" if is_repeat or not message.text else None)
+        entry = Entry(message.role, message.text, start, end, source, mark, reason)
+        entry.messages.append(message)
+        new.append(entry)
+    return sorted([*entries, *new], key=_order)
+
+
+def _order(entry: Entry) -> tuple[int, int, str, str]:
+    return entry.start, entry.end, entry.role, entry.text
+
+
+def _counted(roles: Iterable[str]) -> dict[str, int]:
+    counts = {"customer": 0, "agent": 0}
+    for role in roles:
+        counts[role] = counts.get(role, 0) + 1
+    return counts
+
+
+def _utterance(call: Call, entry: Entry) -> Utterance:
+    segment = _segment_at(call, entry)
     return Utterance(
-        text=message.text,
-        role=message.role,
+        text=entry.text,
+        role=entry.role,
         agent_id=None if segment is None else call.segments[segment].agent_id,
-        start=start,
-        end=message.sent_at,
-        source="after-call",
+        start=entry.start,
+        end=entry.end,
+        source=entry.source,
         segment=segment,
+        alternative=entry.alternative,
     )
 
 
-def _segment_at(call: Call, start: int, end: int, stream_id: str) -> int | None:
+def _quarantined(call: Call, entry: Entry) -> Quarantined:
+    return Quarantined(
+        role=entry.role,
+        start=entry.start,
+        end=entry.end,
+        length=length_of(entry),
+        reason=entry.reason or "pause",
+        source=entry.source,
+        segment=_segment_at(call, entry),
+    )
+
+
+def _segment_at(call: Call, entry: Entry) -> int | None:
     """The segment that the middle of the utterance lies in; else the latest one of its stream id."""
-    middle = (start + end) // 2
+    middle = (entry.start + entry.end) // 2
     for index, segment in enumerate(call.segments):
         if segment.start <= middle and (segment.end is None or middle <= segment.end):
             return index
-    named = [index for index, each in enumerate(call.segments) if stream_id and stream_id in each.stream_ids.values()]
-    return named[-1] if named else None
+    named = None if entry.received is None else segment_of(call, entry.received)
+    return None if named is None else call.segments.index(named)

@@ -1,42 +1,117 @@
 """Wall-clock times for utterances whose messages carry only offsets.
 
-Whether offsets count from the segment or from the media stream is not documented. So for each stream id the anchor is
-chosen that puts an utterance's end shortly (within 10 s) before its receipt; if none does, the utterance ends 600 ms
-before its receipt (the vendor's usual delay: 200 to 600 ms).
+Whether offsets count from the segment, from all segments put together or from the media stream is not documented. So
+for each stream id the reading is chosen by which most of its utterances end shortly (within 10 s) before their receipt;
+of equally good ones that with the vendor's usual delay (200 to 600 ms). Under the chosen reading a message that came
+late keeps its place. What no reading explains ended 600 ms before its receipt. Nothing is heard before its segment
+began, nor ends after its receipt.
+
+Arrival order and repetition do not matter. Times are milliseconds since the epoch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from statistics import median
 
-from orchestrator.core.call import Call
+from orchestrator.core.call import Call, Segment
 from orchestrator.transcripts.utterance import Received
 
 _SHORTLY_MS = 10_000
 _EARLY_MS = 1_500
 _USUAL_DELAY_MS = 600
 
+Reading = Callable[[Received, int], int | None]
+"""When an offset of this message was in wall-clock time; None where the reading does not tell."""
+
 
 def times_of(call: Call, received: Iterable[Received]) -> list[tuple[Received, int, int]]:
-    """Each message with its start and end in milliseconds since the epoch."""
-    return [(each, *_times(call, each)) for each in received]
+    """Each message with its start and end."""
+    messages = list(received)
+    streams: defaultdict[str, list[Received]] = defaultdict(list)
+    for each in messages:
+        streams[each.stream_id].append(each)
+    chosen = {stream_id: _chosen(call, stream_id, rows) for stream_id, rows in streams.items()}
+    return [(each, *_times(call, each, chosen[each.stream_id])) for each in messages]
 
 
-def _times(call: Call, message: Received) -> tuple[int, int]:
-    fitting = [anchor for anchor in _anchors(call, message) if _fits(message, anchor)]
-    if fitting:
-        anchor = min(fitting, key=lambda each: abs(message.at - _USUAL_DELAY_MS - each - message.end_ms))
-        return anchor + message.start_ms, anchor + message.end_ms
-    end = message.at - _USUAL_DELAY_MS
-    return end - (message.end_ms - message.start_ms), end
+def segment_of(call: Call, message: Received) -> Segment | None:
+    """The segment of this message's stream id that was the latest one at its receipt."""
+    named = [each for each in call.segments if message.stream_id in each.stream_ids.values()]
+    begun = [each for each in named if each.start <= message.at]
+    return begun[-1] if begun else (named[0] if named else None)
 
 
-def _anchors(call: Call, message: Received) -> list[int]:
-    segments = [each.start for each in call.segments if message.stream_id in each.stream_ids.values()]
-    streams = [each.live_at for each in call.streams if each.live_at is not None]
-    return [*segments, *[each.start for each in call.segments], *streams]
+def _chosen(call: Call, stream_id: str, messages: list[Received]) -> Reading | None:
+    """The reading that explains most messages; None when none explains any."""
+    best: tuple[int, float] | None = None
+    chosen: Reading | None = None
+    for reading in _readings(call, stream_id):
+        delays = [each.at - end for each in messages if (end := reading(each, each.end_ms)) is not None]
+        fitting = [delay for delay in delays if _is_shortly(delay)]
+        if not fitting:
+            continue
+        rank = (-len(fitting), abs(median(fitting) - _USUAL_DELAY_MS))
+        if best is None or rank < best:
+            best, chosen = rank, reading
+    return chosen
 
 
-def _fits(message: Received, anchor: int) -> bool:
-    delay = message.at - (anchor + message.end_ms)
+def _is_shortly(delay: int) -> bool:
     return -_EARLY_MS <= delay <= _SHORTLY_MS
+
+
+def _readings(call: Call, stream_id: str) -> list[Reading]:
+    """From its own segments, from all segments put together, from each media stream, from other segments."""
+    own = [each for each in call.segments if stream_id in each.stream_ids.values()]
+    readings = [_in_segment(own)] if own else []
+    if call.segments:
+        readings.append(_over_segments(own or list(call.segments)))
+        readings.append(_over_segments(list(call.segments)))
+    starts = [each.live_at for each in call.streams if each.live_at is not None]
+    others = [each.start for each in call.segments if each not in own]
+    return [*readings, *(_from(start) for start in [*starts, *others])]
+
+
+def _from(anchor: int) -> Reading:
+    return lambda _, offset: anchor + offset
+
+
+def _in_segment(own: list[Segment]) -> Reading:
+    """A stream id that goes on over several segments begins anew in each: the one that makes it end shortly before."""
+
+    def when(message: Received, offset: int) -> int | None:
+        fitting = [each for each in own if _is_shortly(message.at - each.start - message.end_ms)]
+        begun = [each for each in own if each.start <= message.at]
+        return (fitting or begun or own)[-1].start + offset
+
+    return when
+
+
+def _over_segments(segments: list[Segment]) -> Reading:
+    """Offsets count transcribed time alone: pauses between the segments are not in them."""
+
+    def when(_: Received, offset: int) -> int | None:
+        left = offset
+        for each in segments[:-1]:
+            length = (each.end or each.start) - each.start
+            if left <= length:
+                return each.start + left
+            left -= length
+        return segments[-1].start + left
+
+    return when
+
+
+def _times(call: Call, message: Received, reading: Reading | None) -> tuple[int, int]:
+    length = message.end_ms - message.start_ms
+    end = None if reading is None else reading(message, message.end_ms)
+    if end is None or message.at - end < -_EARLY_MS:
+        end = message.at - _USUAL_DELAY_MS
+    end = min(end, message.at)
+    segment = segment_of(call, message)
+    start = end - length
+    if segment is not None and segment.start <= end:
+        start = max(start, segment.start)
+    return start, end

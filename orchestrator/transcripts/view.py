@@ -10,8 +10,9 @@ import msgspec
 
 from orchestrator.core.call import Call, Gap
 from orchestrator.errors import OrchestratorError
-from orchestrator.transcripts.merge import merged
-from orchestrator.transcripts.utterance import Received, Utterance
+from orchestrator.transcripts.completeness import account, is_complete
+from orchestrator.transcripts.merge import Merged, merged
+from orchestrator.transcripts.utterance import Quarantined, Received, Utterance
 
 if TYPE_CHECKING:
     from orchestrator.asapp.wire import StoredMessage
@@ -39,23 +40,37 @@ def transcript_of(services: Services, call_sid: str) -> dict[str, Any]:
     call = services.store.load(call_sid)
     if call is None:
         raise OrchestratorError("no-such-call", "No call of this SID is known.", call_sid=call_sid)
-    return document(call, received_of(services, call_sid), services.after_call_messages.of(call_sid))
+    stored = services.after_call_messages.of(call_sid)
+    return document(call, merged_of(services, call, stored), None if stored is None else len(stored))
 
 
-def document(call: Call, received: Iterable[Received], stored: Iterable[StoredMessage] | None) -> dict[str, Any]:
-    """`stored`: the messages of the finished call; None while they have not been fetched."""
-    received = list(received)
-    utterances = merged(call, received, stored or ())
+def merged_of(services: Services, call: Call, stored: Iterable[StoredMessage] | None) -> Merged:
+    """All sources of a call put together; `stored`: the messages of the finished call."""
+    batch = services.after_call_messages.of(call.call_sid, "batch")
+    received = received_of(services, call.call_sid)
+    return merged(call, received, stored or (), batch or (), secret=secret_of(services))
+
+
+def secret_of(services: Services) -> bytes:
+    """Of the fingerprints by which quarantined words are known again; it is not in Redis."""
+    return services.settings.asapp_api_secret.value().encode()
+
+
+def document(call: Call, found: Merged, listed: int | None) -> dict[str, Any]:
+    """`listed`: how many messages the finished call's list had; None while it has not been fetched."""
+    told = account(call, found, listed)
     return {
         "call_sid": call.call_sid,
-        "complete": completeness(call, len(utterances), has_stored=stored is not None),
-        "utterances": [_utterance(each) for each in utterances],
+        "complete": is_complete(call, told),
+        "utterances": [_shown(each) for each in found.utterances],
         "gaps": [
             {"start": rfc3339(gap.start), "end": rfc3339(gap.end), "reason": gap.reason} for gap in told_gaps(call)
         ],
         "pauses": [
             {"start": rfc3339(pause.start), "end": rfc3339(pause.end), "reason": pause.reason} for pause in call.paused
         ],
+        "quarantined": [_shown(each) for each in found.quarantined],
+        "completeness": told,
     }
 
 
@@ -68,20 +83,9 @@ def told_gaps(call: Call) -> list[Gap]:
     ]
 
 
-def completeness(call: Call, count: int, *, has_stored: bool) -> bool | None:
-    """Whether every utterance that ASAPP's stop summaries promised is here; None while that cannot be known."""
-    if not call.is_ended:
-        return None
-    promised = sum(sum(segment.promised.values()) for segment in call.segments)
-    if count < promised:
-        return False
-    is_all_told = all(segment.promised for segment in call.segments)
-    return True if is_all_told or has_stored else None
-
-
-def _utterance(utterance: Utterance) -> dict[str, Any]:
-    fields: dict[str, Any] = msgspec.to_builtins(utterance)
-    return {**fields, "start": rfc3339(utterance.start), "end": rfc3339(utterance.end)}
+def _shown(each: Utterance | Quarantined) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(each)
+    return {**fields, "start": rfc3339(each.start), "end": rfc3339(each.end)}
 
 
 def as_text(transcript: dict[str, Any]) -> str:

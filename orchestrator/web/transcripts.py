@@ -1,7 +1,8 @@
 """`/asapp/transcripts`: ASAPP's real-time transcript messages (ASAPP's Twilio guide, "Real-time transcript messages").
 
 ASAPP never repeats a message and drops the oldest first when we are slow, so this does one thing: store it, in one
-round trip, and answer 200. Whether it may be shown is decided where transcripts are read. No text is ever logged.
+round trip, and answer 200 (of a forgotten call nothing is stored). Whether it may be shown is decided where transcripts
+are read. No text is ever logged.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from orchestrator.asapp.wire import UnknownType, WireError, transcript_message
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
+from orchestrator.store.utterances import Added
 from orchestrator.transcripts.utterance import record_of
 from orchestrator.web.context import CALL_SID, body, received_at, services
 
 bp = Blueprint("transcripts", __name__, url_prefix="/asapp")
 
 MAX_MESSAGE = 256 * 1024
+LATE_LOOK_MS = 2_000
 _log = get_logger("orchestrator.web.transcripts")
 
 
@@ -46,8 +49,10 @@ def transcripts() -> Response:
         raise BadRequest
     at = received_at()
     key, record = record_of(message, at)
-    is_new = services().utterances.add(message.call_sid, key, record, at)
-    tally.transcript_message("stored" if is_new else "repeated")
+    added = services().utterances.add(message.call_sid, key, record, at)
+    tally.transcript_message(added.name.lower())
+    if added is Added.LATE:  # the finished call was looked at already: its transcript and archive get another look
+        services().slow_queue.mark(message.call_sid, at + LATE_LOOK_MS)
     return Response(status=200)
 
 

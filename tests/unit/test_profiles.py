@@ -166,6 +166,7 @@ WRONG: dict[str, str] = {
     "agent_return_s": "-1",
     "silence_probe_s": '"60"',
     "after_call": "1.0",
+    "keep_quarantined_text": "1",
 }
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from msgspec.structs import replace
 
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.call import Call, Gap, MediaStream, PausedStretch, Progress, Segment, StreamState
 from orchestrator.core.profile import Profile
-from orchestrator.transcripts.merge import merged
-from orchestrator.transcripts.utterance import Received
-from orchestrator.transcripts.view import as_text, as_vtt, document
+from orchestrator.transcripts import merge, view
+from orchestrator.transcripts.utterance import Received, Utterance
+from orchestrator.transcripts.view import as_text, as_vtt
 
 SID = "CA" + "1" * 32
 T0 = 1_700_000_000_000
@@ -46,6 +49,14 @@ def given_call(*, promised: dict[str, int] | None = None, is_ended: bool = True)
         gaps=(Gap(start=T0 + 30_000, end=T0 + 32_000, reason="stream-broken"),),
         paused=(PausedStretch(start=T0 + 35_000, end=T0 + 50_000, reason="hold"),),
     )
+
+
+def merged(call: Call, received: Sequence[Received], after: Sequence[StoredMessage] = ()) -> list[Utterance]:
+    return merge.merged(call, received, after).utterances
+
+
+def document(call: Call, received: Sequence[Received], after: Sequence[StoredMessage] | None) -> dict[str, Any]:
+    return view.document(call, merge.merged(call, received, after or ()), None if after is None else len(after))
 
 
 def heard(stream_id: str, role: str, start_ms: int, end_ms: int, text: str, at_ms: int) -> Received:
@@ -97,7 +108,7 @@ def test_stored_messages_that_were_heard_live_are_not_told_twice() -> None:
         stored("agent", "yes, please", 17_000),
     ]
     utterances = merged(given_call(), live, after)
-    assert [(each.role, each.source) for each in utterances].count(("customer", "live")) == 2
+    assert [(each.role, each.source) for each in utterances].count(("customer", "both")) == 2
     assert [(each.role, each.source) for each in utterances].count(("agent", "after-call")) == 1
     assert len(utterances) == 3
 

@@ -1,0 +1,65 @@
+"""Is every word here? What the vendor promised in its stop summaries beside what came, by role and source.
+
+Whether a summary counts its own segment or all so far is not documented: the stricter reading holds unless real-time
+messages and the finished call's list both say that the counts run on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from orchestrator.core.call import Call
+from orchestrator.transcripts.merge import Merged
+from orchestrator.transcripts.utterance import AFTER_CALL, BATCH, BOTH, LIVE
+
+LIST_LIMIT = 1000
+"""The finished call's list never has more messages; one that long may have been cut (ASAPP's Twilio guide)."""
+
+ROLES = ("customer", "agent")
+
+
+def account(call: Call, found: Merged, listed: int | None) -> dict[str, Any]:
+    """`listed`: how many messages the finished call's list had; None while it has not been fetched."""
+    promised = {role: _promised(call, found, role, listed) for role in ROLES}
+    missing = {role: max(0, promised[role] - found.total.get(role, 0)) for role in ROLES}
+    sources = [each.source for each in found.utterances]
+    return {
+        "promised": promised,
+        "live": {role: found.live.get(role, 0) for role in ROLES},
+        "after_call": None if listed is None else listed,
+        "after_call_truncated": listed is not None and listed >= LIST_LIMIT,
+        "found": {role: found.total.get(role, 0) for role in ROLES},
+        "quarantined": len(found.quarantined),
+        "missing": missing,
+        "sources": {name: sources.count(name) for name in (LIVE, BOTH, AFTER_CALL, BATCH)},
+    }
+
+
+def is_complete(call: Call, told: dict[str, Any]) -> bool | None:
+    """Whether every utterance that the stop summaries promised is here; None while that cannot be known."""
+    if not call.is_ended:
+        return None
+    if any(told["missing"].values()):
+        return False
+    is_all_promised = all(segment.promised for segment in call.segments)
+    has_whole_list = told["after_call"] is not None and not told["after_call_truncated"]
+    return True if is_all_promised or has_whole_list else None
+
+
+def _promised(call: Call, found: Merged, role: str, listed: int | None) -> int:
+    counts = [segment.promised.get(role, 0) for segment in call.segments]
+    if not counts or listed is None or listed >= LIST_LIMIT or not _does_run_on(counts):
+        return sum(counts)
+    heard = [0] * len(counts)
+    told = [(each.role, each.segment) for each in found.utterances]
+    told += [(each.role, each.segment) for each in found.quarantined]
+    for speaker, segment in told:
+        if speaker == role and segment is not None:
+            heard[segment] += 1
+    steps = [later - earlier for earlier, later in zip([0, *counts], counts, strict=False)]
+    return counts[-1] if heard == steps and found.total.get(role, 0) == counts[-1] else sum(counts)
+
+
+def _does_run_on(counts: Sequence[int]) -> bool:
+    return len(counts) > 1 and list(counts) == sorted(counts)

@@ -1,0 +1,39 @@
+"""What merging knows of one utterance while the sources are laid over each other."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from orchestrator.asapp.wire import StoredMessage
+from orchestrator.transcripts.utterance import Received
+
+
+@dataclasses.dataclass
+class Entry:
+    """`reason`: why it is fenced, or None. `print`: the fingerprint of its words; empty when they are not known."""
+
+    role: str
+    text: str
+    start: int
+    end: int
+    source: str
+    print: str
+    reason: str | None = None
+    received: Received | None = None
+    messages: list[StoredMessage] = dataclasses.field(default_factory=list)
+    alternative: str | None = None
+
+    def add(self, message: StoredMessage, source: str) -> None:
+        """The same utterance from a later source; where it is written otherwise, both ways are kept."""
+        self.messages.append(message)
+        if self.received is not None:
+            self.source = source
+        if self.reason is None and message.text.split() != self.text.split():
+            self.alternative = self.alternative or message.text
+
+
+def length_of(entry: Entry) -> int:
+    """Of the words in characters, as far as known."""
+    stored = max((len(message.text) for message in entry.messages), default=0)
+    heard = 0 if entry.received is None else entry.received.length or len(entry.received.text)
+    return max(len(entry.text), stored, heard)
