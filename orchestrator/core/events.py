@@ -311,7 +311,7 @@ class TimePassed(_Event, frozen=True, kw_only=True, tag="time-passed"):
     """A deadline passed, or something of our own was done.
 
     `what`: `pause-overdue`, `stop-unconfirmed`, `restarts-exhausted`, `stop-written-off`, `handed-over`, `held-back`
-    (an action waits for a vendor that is not well) `parked` (no worker could work on the call) or `unparked`.
+    (an action waits for a vendor that is not well), `parked` (no worker could work on the call) or `unparked`.
     """
 
     what: str

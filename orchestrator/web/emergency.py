@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core import events
 from orchestrator.log import get_logger
+from orchestrator.web.doubts import Doubts
 
 if TYPE_CHECKING:
     from orchestrator.services import Services
@@ -29,6 +30,7 @@ _SILENCING = (
     events.SurveyReached,
 )
 _log = get_logger("orchestrator.web.emergency")
+_doubts = Doubts()
 _lines = ThreadPoolExecutor(_LINES, thread_name_prefix="emergency-stop")
 
 
@@ -38,7 +40,7 @@ def is_silencing(event: events.Event | None) -> bool:
 
 
 def stop_at_once(services: Services, call_sid: str) -> None:
-    """Send the stop; never raises."""
+    """Send the stop, and have the store told that one was sent once it is back; never raises."""
     with suppress(RuntimeError):  # the interpreter is shutting down
         wait([_lines.submit(_stop, services, call_sid)], _WAIT_S)
 
@@ -50,3 +52,5 @@ def _stop(services: Services, call_sid: str) -> None:
         _log.exception("emergency stop failed", call_sid=call_sid)
     else:
         _log.warning("emergency stop sent, the store is away", call_sid=call_sid, verdict=str(outcome.verdict))
+    finally:
+        _doubts.remember(services, call_sid)

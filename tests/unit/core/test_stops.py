@@ -215,7 +215,8 @@ def test_unconfirmed_stop_is_told_to_people() -> None:
     assert story.problems == []
     story.settles_all_but_stops(Verdict.FAILED, for_ms=1_000)
     assert story.problems == ["stop-unconfirmed"]
-    story.at(1_000).next_is(StopTranscription)
+    story.at(1_000).next_is(StopStream)
+    story.answers(Verdict.FAILED).next_is(StopTranscription)
     assert story.answers().problems == []
 
 

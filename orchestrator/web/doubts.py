@@ -1,0 +1,80 @@
+"""Calls whose transcription was stopped past the store: remembered in this process until the store can be told.
+
+A stop that was sent while Redis was away leaves the stored call believing that it is transcribed. As soon as Redis
+answers again the call is told (`TranscriptionDoubted`): wanted off it is stopped properly, wanted on it is looked into
+and started again. A process that ends before that forgets its doubts; the audit of all live calls after every
+reconnect and the silence probe are the net beneath.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.core.events import TranscriptionDoubted
+from orchestrator.errors import OrchestratorError
+from orchestrator.log import get_logger
+
+if TYPE_CHECKING:
+    from orchestrator.services import Services
+
+LOOK_S = 0.25
+KEPT_S = 3_600.0
+AT_MOST = 10_000
+_log = get_logger("orchestrator.web.doubts")
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """`since` by `time.monotonic()`."""
+
+    services: Services
+    call_sid: str
+    since: float
+
+
+class Doubts:
+    """Thread-safe; one thread runs while there is any doubt."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: dict[tuple[int, str], Doubt] = {}
+        self._is_telling = False
+
+    def remember(self, services: Services, call_sid: str) -> None:
+        with self._lock:
+            if len(self._calls) < AT_MOST:
+                self._calls[id(services), call_sid] = Doubt(services, call_sid, time.monotonic())
+            if self._is_telling:
+                return
+            self._is_telling = True
+        threading.Thread(target=self._tell_all, name="doubts", daemon=True).start()
+
+    def _tell_all(self) -> None:
+        while True:
+            with self._lock:
+                doubted = dict(self._calls)
+                self._is_telling = bool(doubted)
+            if not doubted:
+                return
+            for key, doubt in doubted.items():
+                if not _is_told(doubt):
+                    time.sleep(LOOK_S)
+                    break
+                with self._lock:
+                    if self._calls.get(key) is doubt:
+                        del self._calls[key]
+
+
+def _is_told(doubt: Doubt) -> bool:
+    """Whether there is nothing left to tell about this call."""
+    store = doubt.services.store
+    try:
+        known = store.resolve("leg", doubt.call_sid) or doubt.call_sid
+        applied = store.apply(known, TranscriptionDoubted(at=doubt.services.clock.now_ms()))
+    except OrchestratorError:
+        return time.monotonic() - doubt.since > KEPT_S
+    _log.warning("transcription doubted", call_sid=known, known=applied is not None)
+    return True

@@ -1,0 +1,196 @@
+"""Redis in trouble: callers are served, pauses reach ASAPP, and the calls are right again once it is back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from flask.testing import FlaskClient
+
+from orchestrator.core import events as e
+from orchestrator.core.call import TranscriptionState
+from orchestrator.store import keys
+from orchestrator.store.errors import StoreUnavailable
+from orchestrator.web import create_app
+from orchestrator.worker.resync import MARK
+from orchestrator.worker.upkeep import RESYNC_S
+from tests.integration.conftest import RedisServer
+from tests.integration.faults.conftest import Floor, until
+from tests.integration.faults.link import Link
+from tests.integration.faults.vendors import START, STOP, Mood
+
+MakeFloor = Callable[..., Floor]
+HOLDS_AND_LASTS = frozenset(("live", "recent", "counters", "serial", "due", "urgent", "leases", "tokens"))
+
+
+@dataclass
+class Linked:
+    """A floor whose worker and whose desk reach Redis over a link."""
+
+    floor: Floor
+    link: Link
+    client: FlaskClient
+
+    def report(self, sid: str, kind: str) -> int:
+        answer = self.client.post(
+            f"/api/v1/calls/{sid}/events", json={"type": kind}, headers={"Authorization": "Bearer fake-key"}
+        )
+        return answer.status_code
+
+
+@pytest.fixture
+def linked(make_floor: MakeFloor, redis_server: RedisServer) -> Iterator[Linked]:
+    with Link(redis_server.port) as link:
+        floor = make_floor(redis_url=link.url)
+        yield Linked(floor, link, create_app(services=floor.services).test_client())
+
+
+@pytest.mark.parametrize("how", ["27-refused", "28-hung"])
+def test_fault_a_hold_with_redis_away(linked: Linked, how: str) -> None:
+    """27, 28: one stop to ASAPP before the 503; when Redis is back the call is doubted, asked about and on again."""
+    floor, link = linked.floor, linked.link
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    link.cut() if how == "27-refused" else link.block()
+    began = time.monotonic()
+    assert linked.report(sid, "hold") == 503
+    assert time.monotonic() - began <= (0.9 if how == "27-refused" else 2.6)
+    assert len(floor.vendors.requests(STOP, sid)) == 1
+    assert linked.client.get("/healthz").status_code == 200
+    link.mend()
+    until(lambda: "transcription-doubted" in names(floor, sid), 6, "the call is told of the stop")
+    floor.reaches(sid, "transcribing", 12)
+    assert len(floor.vendors.requests(START, sid)) == 2, "what the stop ended was begun again"
+    assert floor.vendors.requests(f"/Calls/{sid}.json"), "after Twilio was asked about the call"
+
+
+def names(floor: Floor, sid: str) -> list[str]:
+    try:
+        return [entry.name for entry in floor.services.store.timeline(sid)]
+    except StoreUnavailable:
+        return []
+
+
+def test_fault_27_a_hold_repeated_by_its_source_stays_off(linked: Linked) -> None:
+    """27: the desktop repeats the hold after the 503: off, and the doubt about it starts nothing."""
+    floor = linked.floor
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    linked.link.cut()
+    assert linked.report(sid, "hold") == 503
+    linked.link.mend()
+    until(lambda: linked.report(sid, "hold") == 202, 3, "the hold is taken")
+    until(lambda: "transcription-doubted" in names(floor, sid), 6, "the call is told of the stop")
+    floor.reaches(sid, "paused")
+    assert len(floor.vendors.requests(START, sid)) == 1
+
+
+def test_fault_28_an_outcome_is_kept_through_a_short_outage(linked: Linked) -> None:
+    """28, 30: ASAPP's answer comes while Redis is away: it is recorded once Redis is back, nothing is asked twice."""
+    floor, link = linked.floor, linked.link
+    floor.vendors.moods[START] = Mood(after_s=0.6)
+    sid = floor.talk()
+    until(lambda: floor.vendors.requests(START, sid), 3, "start is under way")
+    link.cut()
+    until(lambda: time.monotonic() - floor.vendors.requests(START, sid)[0].at > 1.0, 3, "it has been answered")
+    link.mend()
+    floor.reaches(sid, "transcribing", 6)
+    assert len(floor.vendors.requests(START, sid)) <= 2
+
+
+def test_fault_29_forgotten_scripts(floor: Floor) -> None:
+    """29: SCRIPT FLUSH in the middle changes nothing."""
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    floor.services.redis.execute_command("SCRIPT FLUSH")
+    floor.hold(sid)
+    floor.reaches(sid, "paused")
+    floor.services.redis.execute_command("SCRIPT FLUSH")
+    floor.unhold(sid)
+    floor.reaches(sid, "transcribing")
+
+
+def test_fault_31_after_a_reconnect_live_calls_are_compared(linked: Linked) -> None:
+    """31, 34: who saw Redis away asks Twilio about every live call: one that ended meanwhile is closed."""
+    floor = linked.floor
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    linked.link.cut()
+    floor.vendors.leg_status = "completed"
+    floor.vendors.stopped.wait(RESYNC_S + 0.2)  # nothing outside shows that a look has failed
+    linked.link.mend()
+    floor.reaches(sid, "ended", 8)
+    until(lambda: floor.call(sid).transcription.state is TranscriptionState.OFF, 5, "and off")
+
+
+def test_fault_32_a_full_redis_writes_nothing_by_halves(
+    more_redis: Callable[..., RedisServer], make_floor: MakeFloor
+) -> None:
+    """32: out of memory: 503 with an emergency stop, no half-written call; once there is room all goes on."""
+    server = more_redis("--maxmemory-policy", "noeviction")
+    floor = make_floor(redis_url=server.url)
+    client = create_app(services=floor.services).test_client()
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    before = floor.call(sid)
+    floor.services.redis.execute_command("CONFIG SET", "maxmemory", "1")
+    answer = client.post(
+        f"/api/v1/calls/{sid}/events", json={"type": "hold"}, headers={"Authorization": "Bearer fake-key"}
+    )
+    assert answer.status_code == 503
+    assert floor.vendors.requests(STOP, sid)
+    assert floor.call(sid) == before
+    floor.services.redis.execute_command("CONFIG SET", "maxmemory", "0")
+    floor.hold(sid)
+    floor.reaches(sid, "paused")
+
+
+def test_fault_34_emptied_redis_is_marked_anew(floor: Floor) -> None:
+    """34: after FLUSHALL the list of calls in progress is read again, and the next event makes its call known."""
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    until(lambda: floor.services.redis.get(MARK), 5, "looked through once")
+    floor.services.redis.execute_command("FLUSHALL")
+    until(lambda: floor.services.redis.get(MARK), 8, "looked through again")
+    assert len(floor.vendors.requests("/Calls.json")) == 2
+    client = create_app(services=floor.services).test_client()
+    for kind in ("agent-connected", "hold"):
+        client.post(
+            f"/api/v1/calls/{sid}/events",
+            json={"type": kind, "agent_id": "amy"},
+            headers={"Authorization": "Bearer fake-key"},
+        )
+    floor.reaches(sid, "paused")
+    assert floor.vendors.requests(STOP, sid)
+
+
+def test_fault_27_a_worker_starts_before_redis(redis: object, redis_server: RedisServer, make_floor: MakeFloor) -> None:
+    """27: a worker that finds no Redis waits for it, and works when it comes."""
+    del redis
+    with Link(redis_server.port) as link:
+        link.cut()
+        floor = make_floor(redis_url=link.url)
+        assert create_app(services=floor.services).test_client().get("/healthz").status_code == 200
+        link.mend()
+        until(floor.services.heartbeat.workers, 5, "it lives")
+        sid = floor.talk()
+        floor.reaches(sid, "transcribing")
+
+
+def test_fault_6_every_key_of_a_call_expires(floor: Floor) -> None:
+    """6, 7: what is kept for ever is a fixed number of lists; all that bears a call's name has a time to live."""
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    floor.tell(sid, e.LegEnded(at=floor.services.clock.now_ms(), leg=sid))
+    floor.reaches(sid, "ended")
+    until(lambda: floor.call(sid).transcription.state is TranscriptionState.OFF, 5, "off")
+    lasting = [
+        name.decode()
+        for name in floor.services.redis.execute_command("KEYS", "*")
+        if floor.services.redis.execute_command("TTL", name) == -1
+    ]
+    assert not [name for name in lasting if sid in name]
+    fixed = {keys.SHARDS, keys.WORKERS, MARK}
+    assert {name for name in lasting if name not in fixed and name.rpartition(":")[2] not in HOLDS_AND_LASTS} == set()
