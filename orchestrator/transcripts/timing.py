@@ -111,7 +111,7 @@ def _times(call: Call, message: Received, reading: Reading | None) -> tuple[int,
         end = message.at - _USUAL_DELAY_MS
     end = min(end, message.at)
     segment = segment_of(call, message)
-    start = end - length
-    if segment is not None and segment.start <= end:
-        start = max(start, segment.start)
-    return start, end
+    if segment is None or segment.start > message.at:
+        return end - length, end
+    end = max(end, min(message.at, segment.start + length))
+    return max(end - length, segment.start), end
