@@ -189,7 +189,7 @@ def transcribing(seen: Json) -> Iterable[Span]:
 
 def _burst_s(seen: Json) -> float:
     """By how much the sessions heard more than two tracks for as long as they lasted."""
-    surplus = [
+    surplus: list[float] = [
         sum(session["heard_ms"].values()) / 1000 - 2 * (session["stopped_at"] - session["started_at"])
         for session in seen["sessions"]
         if session["stopped_at"]
