@@ -32,6 +32,9 @@ HELP = {
     "orchestrator_calls": ("gauge", "Calls that have not ended, by state."),
     "orchestrator_provider_requests_total": ("counter", "Requests to vendors, by outcome."),
     "orchestrator_transcript_messages_total": ("counter", "Transcript messages received, by outcome."),
+    "orchestrator_breaker_open": ("gauge", "1 while requests of this kind are held back, because they fail."),
+    "orchestrator_parked_calls": ("gauge", "Calls that no worker could work on."),
+    "orchestrator_redis_warnings": ("gauge", "Settings of Redis that may lose calls; /readyz names them."),
     "orchestrator_coverage_ratio": ("gauge", "Share of the wanted time that was transcribed, over ended calls."),
 }
 

@@ -55,6 +55,9 @@ class Breaker:
         is_open, is_opened, *_ = _tell.run(self._redis, self._keys, [0, FAILURES, PROBE_MS, int(at_once)])
         return Told(is_open=bool(is_open), is_opened=bool(is_opened))
 
+    def is_open(self) -> bool:
+        return bool(self._redis.execute_command("HEXISTS", self._keys[0], "open_until"))
+
     def state(self) -> dict[str, object]:
         """For people: open or not, failures in a row, how many calls wait."""
         failures, open_until = self._redis.execute_command("HMGET", self._keys[0], "failures", "open_until")

@@ -17,7 +17,7 @@ from werkzeug.exceptions import NotFound
 
 from orchestrator.core.desired import state_of
 from orchestrator.errors import OrchestratorError
-from orchestrator.metrics import exposition
+from orchestrator.metrics import exposition, sample
 from orchestrator.services import Services
 from orchestrator.store import health as store_health
 from orchestrator.web.access import has_bearer
@@ -106,8 +106,18 @@ def metrics() -> Response:
     if not has_bearer(tokens):
         raise OrchestratorError("unauthorized", "The metrics token is needed")
     hand_over(services())
-    text = exposition(services().store.counters(), _calls_by_state(services()))
+    text = exposition(services().store.counters() | _gauges(services()), _calls_by_state(services()))
     return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _gauges(services: Services) -> dict[str, float]:
+    """What is so at this moment, beside the calls."""
+    breakers = (services.budgets.starts, services.budgets.creates)
+    is_open = {sample("orchestrator_breaker_open", breaker=each.name): float(each.is_open()) for each in breakers}
+    return is_open | {
+        "orchestrator_parked_calls": float(len(poison.parked(services))),
+        "orchestrator_redis_warnings": float(len(store_health.ping(services.redis).warnings())),
+    }
 
 
 def _calls_by_state(services: Services) -> Counter[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.store import health as store_health
 from orchestrator.transcripts import after_call
 from orchestrator.worker.resync import Resync
 
@@ -25,6 +26,7 @@ HEARTBEAT_S = 2.0
 HEARTBEAT_TTL_S = 10
 PREFETCH_S = 1.0
 RESYNC_S = 2.0
+STORE_CHECK_S = 60.0
 AFTER_CALL_LEASE_MS = 120_000
 _IDLE_WAIT_S = 1.0
 _RENEW_S = 30.0
@@ -38,12 +40,14 @@ class Upkeep:
         self._worker = worker
         self._stopping = stopping
         self._resync = Resync(services)
+        self._warned: tuple[str, ...] = ()
 
     def threads(self) -> list[threading.Thread]:
         """Not started yet; the caller starts and joins them."""
         tasks: dict[str, Callable[[], None]] = {
             "heartbeat": lambda: self._repeat(HEARTBEAT_S, self._beat),
             "stream-url": lambda: self._repeat(PREFETCH_S, self._services.stream_urls.refresh),
+            "store-check": lambda: self._repeat(STORE_CHECK_S, self._check_store),
             "resync": lambda: self._repeat(RESYNC_S, self._resync.look),
             "after-call": self._serve_after_call,
         }
@@ -67,6 +71,13 @@ class Upkeep:
 
     def _beat(self) -> None:
         self._services.heartbeat.beat(self._worker, HEARTBEAT_TTL_S)
+
+    def _check_store(self) -> None:
+        """Says at the start, and whenever it changes, what may lose calls: no append-only file, keys evicted."""
+        found = tuple(store_health.ping(self._services.redis).warnings())
+        for warning in found if found != self._warned else ():
+            log.warning("redis-warning", worker=self._worker, why=warning)
+        self._warned = found
 
     # --- after the call ------------------------------------------------------------------------------------------
 
