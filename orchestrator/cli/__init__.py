@@ -15,11 +15,13 @@ from orchestrator.errors import ConfigurationError, OrchestratorError
 
 COMMANDS = {
     "calls": "List calls, newest first.",
+    "coverage": "Tell how much of the talk was transcribed.",
     "demo": "Run everything on this machine with synthetic calls; no accounts needed.",
     "doctor": "Check configuration, Redis, and both vendors' accounts.",
     "emulate": "Run an emulator of Twilio or ASAPP.",
     "explain": "Tell what happened to a call, and why.",
     "export": "Write transcripts to files or the archive.",
+    "forget": "Erase a call for good.",
     "serve": "Run everything in one process.",
     "setup": "Configure a Twilio number for this service.",
     "transcript": "Show a call's transcript.",

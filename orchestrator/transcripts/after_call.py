@@ -41,7 +41,7 @@ _HOUR_S = 3600
 def work(services: Services, call_sid: str) -> int | None:
     """One look; returns when to look again (ms since the epoch), or None when there is nothing left to do."""
     call = services.store.load(call_sid)
-    if call is None or not call.is_ended:
+    if call is None or not call.is_ended or services.utterances.is_forgotten(call_sid):
         return None
     looks = services.after_call_messages.looked(call_sid)
     stored = _messages(services, call)

@@ -6,7 +6,8 @@ that the fence took out later do go.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import fsspec
@@ -14,7 +15,8 @@ import msgspec
 
 from orchestrator.core.call import Call
 from orchestrator.errors import OrchestratorError
-from orchestrator.transcripts.view import rfc3339, told_gaps
+from orchestrator.transcripts.coverage import coverage
+from orchestrator.transcripts.view import rfc3339
 
 SCHEMA = 1
 
@@ -57,6 +59,22 @@ class Archive:
         except (OSError, ValueError) as error:
             raise OrchestratorError("archive-unavailable", "The archive cannot be read.") from error
         return document
+
+    def days(self, since: str, to: str, *, without: Collection[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Day and document of every archived call of these days (`YYYY-MM-DD`, UTC, both included).
+
+        `without`: Call SIDs to leave out unread. Raises `archive-unavailable`.
+        """
+        day = date.fromisoformat(since)
+        while day <= date.fromisoformat(to):
+            try:
+                files, path = fsspec.core.url_to_fs(f"{self._url}/{day:%Y/%m/%d}")
+                for name in sorted(files.glob(f"{path}/*.json")):
+                    if name.rsplit("/", 1)[-1].removesuffix(".json") not in without:
+                        yield day.isoformat(), msgspec.json.decode(files.cat_file(name))
+            except (OSError, ValueError) as error:
+                raise OrchestratorError("archive-unavailable", "The archive cannot be read.") from error
+            day += timedelta(days=1)
 
     def write(self, call: Call, document: dict[str, Any]) -> bool:
         """Whether it was written; False when a more complete one is there. Raises `archive-unavailable`."""
@@ -108,19 +126,4 @@ def archive_document(call: Call, transcript: dict[str, Any], timeline: list[dict
         ],
         "coverage": coverage(call),
         "timeline": timeline,
-    }
-
-
-def coverage(call: Call) -> dict[str, Any]:
-    """Seconds of talk, of it transcribed and missing, and of audio that was exposed in a pause."""
-    end = call.ended_at or call.updated_at
-    transcribed = sum((each.end or end) - each.start for each in call.segments)
-    missing = sum((each.end or end) - each.start for each in told_gaps(call))
-    talk = transcribed + missing
-    return {
-        "talk_s": talk / 1000,
-        "transcribed_s": transcribed / 1000,
-        "missing_s": missing / 1000,
-        "unwanted_s": call.unwanted_ms / 1000,
-        "ratio": round(transcribed / talk, 4) if talk else None,
     }

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from orchestrator.core.call import Call, Gap
+from orchestrator.core.call import Call
 from orchestrator.errors import OrchestratorError
 from orchestrator.transcripts.completeness import account, is_complete
+from orchestrator.transcripts.coverage import told_gaps
 from orchestrator.transcripts.merge import Merged, merged
 from orchestrator.transcripts.utterance import Quarantined, Received, Utterance
 
 if TYPE_CHECKING:
     from orchestrator.asapp.wire import StoredMessage
     from orchestrator.services import Services
-
-
-_ORDINARY_START_MS = 1_000
 
 
 def rfc3339(at: int | None) -> str | None:
@@ -72,15 +70,6 @@ def document(call: Call, found: Merged, listed: int | None) -> dict[str, Any]:
         "quarantined": [_shown(each) for each in found.quarantined],
         "completeness": told,
     }
-
-
-def told_gaps(call: Call) -> list[Gap]:
-    """The gaps worth telling: an ordinary start takes some tenths of a second and is none."""
-    return [
-        gap
-        for gap in call.gaps
-        if gap.reason != "starting" or gap.end is None or gap.end - gap.start >= _ORDINARY_START_MS
-    ]
 
 
 def _shown(each: Utterance | Quarantined) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 from orchestrator.core.call import Call, Gap, Progress, Segment
 from orchestrator.core.profile import Profile
 from orchestrator.errors import OrchestratorError
-from orchestrator.transcripts.archive import Archive, archive_document, coverage
+from orchestrator.transcripts.archive import Archive, archive_document
+from orchestrator.transcripts.coverage import coverage
 
 SID = "CA" + "2" * 32
 CALL = Call(
@@ -71,11 +72,12 @@ def test_an_archive_that_cannot_be_written_is_told_as_such(tmp_path: Path) -> No
 
 
 def test_coverage_is_told_in_seconds() -> None:
-    """Talk is what was transcribed and what was missed."""
+    """Talk is what was transcribed and what was missed, each gap with its cause and its agent."""
+    own = {"talk_s": 40.0, "transcribed_s": 30.0, "missing_s": 10.0, "ratio": 0.75}
     assert coverage(CALL) == {
-        "talk_s": 40.0,
-        "transcribed_s": 30.0,
-        "missing_s": 10.0,
+        **own,
         "unwanted_s": 0.25,
-        "ratio": 0.75,
+        "gaps_s": {"stream-broken": 10.0},
+        "pauses_s": {},
+        "agents": {"amy": own},
     }
