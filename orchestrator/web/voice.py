@@ -185,5 +185,9 @@ def _known_call(leg: str, event_for: Callable[[Call, int], DialEnded | SurveyRea
 
 
 def _stream_names(call: Call) -> list[str]:
-    """What may live; of a call without known streams the first one, since a stop of nothing does no harm."""
-    return [stream.name for stream in call.streams_that_may_live()] or ["asapp-1"]
+    """What may live; of a call whose state could not be read the first one.
+
+    Twilio does not say whether a document fails at a `<Stop>` of nothing, so one that is known to run is all we stop.
+    """
+    is_known = call.created_at > 0
+    return [stream.name for stream in call.streams_that_may_live()] if is_known else ["asapp-1"]

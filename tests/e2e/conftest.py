@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.e2e.harness import Site
+from tests.e2e.harness import OnEachSite, Site
+from tests.e2e.unconfirmed import SWITCHED
 
 SITES = pytest.StashKey[list[Site]]()
 
@@ -32,6 +34,41 @@ def any_site(request: pytest.FixtureRequest) -> Site:
     """Each of the two in turn."""
     found: Site = request.getfixturevalue("site" if request.param == "procfile" else "serve_site")
     return found
+
+
+@pytest.fixture(scope="session")
+def flipped_site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The Procfile's, with every point that the vendors leave open set the other way."""
+    yield from _switched(request, "flipped")
+
+
+@pytest.fixture(scope="session")
+def third_site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The Procfile's, with the third way of the points that have one."""
+    yield from _switched(request, "third")
+
+
+@pytest.fixture(scope="session")
+def on_each_site(site: Site, flipped_site: Site, third_site: Site) -> OnEachSite:
+    """Run a story on the Procfile's site with each set of `unconfirmed`, side by side; all its faults are told."""
+
+    def run(story: Callable[[Site], None]) -> None:
+        with ThreadPoolExecutor() as pool:
+            running = {pool.submit(story, each): name for name, each in named.items()}
+            faults = {name: fault for done, name in running.items() if (fault := done.exception())}
+        for name, fault in faults.items():
+            fault.add_note(f"on the site with the switches {name!r}; failed: {', '.join(faults)}")
+        for fault in faults.values():
+            raise fault
+
+    named = dict(zip(SWITCHED, (site, flipped_site, third_site), strict=True))
+    return run
+
+
+def _switched(request: pytest.FixtureRequest, name: str) -> Iterator[Site]:
+    with Site(switched=SWITCHED[name]) as running:
+        request.session.stash.setdefault(SITES, []).append(running)
+        yield running
 
 
 @pytest.hookimpl(wrapper=True)

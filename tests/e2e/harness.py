@@ -22,20 +22,23 @@ from typing import Any, Self
 import redis as redis_py
 import requests
 
-from orchestrator.emulators.scenario import Played, Player, load, shipped
+from orchestrator.emulators.scenario import Played, Player, Step, load, shipped
 from orchestrator.store.keys import Keys
 from tests.e2e.flows import ExistingFlows
+from tests.e2e.numbers import FLOW_NUMBER, NUMBER, PROBED_NUMBER, as_toml, profiles
 from tests.e2e.processes import READY_S, Process, free_port, poll, procfile, start
+from tests.e2e.unconfirmed import DOCUMENTED, Switched
 
 ACCOUNT_SID, AUTH_TOKEN = "AC" + "e" * 32, "fake-auth-token"
 ASAPP_ID, ASAPP_SECRET = "fake-asapp-id", "fake-asapp-secret"
 DESKTOP_KEY, READ_KEY = "fake-desktop-key", "fake-read-key"
 METRICS_TOKEN, WEBHOOK_SECRET = "fake-metrics-token", "fake-webhook-secret"
-NUMBER, FLOW_NUMBER, PROBED_NUMBER, CUSTOMER = "+15555550100", "+15555550114", "+15555550109", "+15555550101"
+CUSTOMER = "+15555550101"
 SPEED = 8.0
 _HTTP_S = 20.0
 
 PATIENCE_S = 10.0
+__all__ = ["CUSTOMER", "FLOW_NUMBER", "NUMBER", "PROBED_NUMBER", "Json", "OnEachSite", "OnStep", "Site"]
 
 Json = dict[str, Any]
 OnStep = Callable[[str, str], None]
@@ -51,8 +54,9 @@ class Site:
         speed: float = SPEED,
         environment: Mapping[str, str] | None = None,
         profiles: str = "",
+        switched: Switched = DOCUMENTED,
     ) -> None:
-        self.layout, self.speed = layout, speed
+        self.layout, self.speed, self.switched = layout, speed, switched
         self._extra, self._profiles = dict(environment or {}), profiles
         self.processes: list[Process] = []
         self.twilio_url = self.asapp_url = self.redis_url = ""
@@ -87,7 +91,7 @@ class Site:
         else:
             self._run("serve", [sys.executable, "-m", "orchestrator", "serve"], self.environment())
         poll(self._is_ready, READY_S, "the service is ready, with a stream URL at hand")
-        for number in (NUMBER, FLOW_NUMBER, PROBED_NUMBER):
+        for number in profiles(self.flows.url):
             self._configure(number)
 
     def start_service(self, name: str) -> Process:
@@ -115,19 +119,16 @@ class Site:
         hook = ["--webhook-url", f"{self.web_url}/asapp/transcripts", "--webhook-secret", WEBHOOK_SECRET]
         keys = ["--api-id", ASAPP_ID, "--api-secret", ASAPP_SECRET]
         account = ["--account-sid", ACCOUNT_SID, "--auth-token", AUTH_TOKEN]
-        asapp = self._run("asapp", [*emulate, "asapp", *speed, *ca_file, *keys, *hook])
-        twilio = self._run("twilio", [*emulate, "twilio", *speed, *ca_file, *account])
+        asapp_switches, twilio_switches = _switches(self.switched.asapp), _switches(self.switched.twilio)
+        asapp = self._run("asapp", [*emulate, "asapp", *speed, *ca_file, *keys, *hook, *asapp_switches])
+        twilio = self._run("twilio", [*emulate, "twilio", *speed, *ca_file, *account, *twilio_switches])
         self.asapp_url, self.twilio_url = asapp.ready_line()["url"], twilio.ready_line()["url"]
 
     def environment(self) -> dict[str, str]:
         """The service's environment, complete: nothing of the test's own leaks in."""
-        profiles = self.folder / "profiles.toml"
-        if not profiles.exists():
-            profiles.write_text(
-                f'[default]\nroute = "conference"\nsurvey_url = "{self.flows.url}/survey"\n{self._profiles}\n'
-                f'[[profile]]\nto = "{FLOW_NUMBER}"\nroute = "redirect:{self.flows.url}/flow"\n'
-                f'[[profile]]\nto = "{PROBED_NUMBER}"\nsilence_probe_s = 1\n'
-            )
+        profiles_file = self.folder / "profiles.toml"
+        if not profiles_file.exists():
+            profiles_file.write_text(as_toml(self.flows.url, self._profiles))
         store = {"REDIS_URL": self.redis_url} if self.redis_url else {"EMBEDDED_DATA_DIR": str(self.folder / "data")}
         return {
             **store,
@@ -142,7 +143,7 @@ class Site:
             "TRANSCRIPT_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "AGENT_API_KEYS": f"desktop:{DESKTOP_KEY},dashboard:{READ_KEY}:read",
             "METRICS_TOKEN": METRICS_TOKEN,
-            "ORCHESTRATOR_CONFIG": str(profiles),
+            "ORCHESTRATOR_CONFIG": str(profiles_file),
             "ARCHIVE_URL": f"file://{self.folder}/archive",
             "LOG_FORMAT": "json",
             **self._extra,
@@ -245,8 +246,18 @@ class Site:
 
     # --- playing -------------------------------------------------------------------------------------------------
 
-    def play(self, name: str, *, number: str | None = None, on_step: OnStep | None = None) -> Played:
-        """Play a scenario that the emulators ship with; `on_step(call_sid, sentence)` hears each as it begins."""
+    def play(
+        self,
+        name: str,
+        *,
+        number: str | None = None,
+        on_step: OnStep | None = None,
+        changed: Mapping[str, str] | None = None,
+    ) -> Played:
+        """Play a scenario that the emulators ship with; `on_step(call_sid, sentence)` hears each as it begins.
+
+        `changed` puts sentences in the place of others; an empty one leaves a sentence out.
+        """
         player = Player(
             self.twilio_url,
             self.asapp_url,
@@ -256,5 +267,15 @@ class Site:
             on_step=on_step,
             patience_s=PATIENCE_S,
         )
-        scenario = load(shipped()[name])
+        scenario = load(shipped(with_needs=True)[name])
+        if changed:
+            steps = tuple(Step(changed.get(step.sentence, step.sentence), step.line) for step in scenario.steps)
+            scenario = dataclasses.replace(scenario, steps=tuple(step for step in steps if step.sentence))
         return player.play(dataclasses.replace(scenario, number=number or scenario.number))
+
+
+OnEachSite = Callable[[Callable[[Site], None]], None]
+
+
+def _switches(given: Mapping[str, str]) -> list[str]:
+    return [word for name, value in given.items() for word in ("--switch", f"{name}={value}")]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from http import HTTPStatus
+from itertools import pairwise
 from math import inf
 from typing import Any
 
@@ -31,6 +32,18 @@ class CallSeen:
 
     def asapp(self) -> Json:
         return dict(self.site.asapp(f"calls/{self.sid}"))
+
+    def was_forked(self) -> bool:
+        """Whether any media stream of the call ever reached ASAPP."""
+        return any(row["guid"] == self.sid for row in self.site.asapp("calls"))
+
+    def sessions(self) -> list[Json]:
+        """The stretches of transcription as ASAPP had them, each with the agent it was told."""
+        return list(self.asapp()["sessions"])
+
+    def told_agents(self) -> list[str]:
+        """The `agentId` of each stretch."""
+        return [session["agent_id"] for session in self.sessions()]
 
     def heard_ms(self) -> dict[str, float]:
         """Emulated milliseconds of audio by kind that arrived while ASAPP was transcribing."""
@@ -89,6 +102,31 @@ class CallSeen:
         return dict(json.loads(found[0].read_text())) if found else None
 
 
+class Looks:
+    """What ASAPP had heard of a call when each sentence began: an `on_step` of `Site.play`."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._seen: list[tuple[str, dict[str, float]]] = []
+
+    def __call__(self, call_sid: str, sentence: str) -> None:
+        call = CallSeen(self._site, call_sid)
+        self._seen.append((sentence, call.heard_ms() if call_sid and call.was_forked() else {}))
+
+    def before(self, sentence: str) -> dict[str, float]:
+        """All that was heard until the sentence was first played."""
+        return self._seen[self._index(sentence)][1]
+
+    def between(self, first: str, last: str) -> dict[str, float]:
+        """What was heard from the end of one sentence's first playing to the beginning of a later one."""
+        begin = self._index(first) + 1
+        earlier, later = self._seen[begin][1], self._seen[self._index(last, begin)][1]
+        return {kind: ms - earlier.get(kind, 0.0) for kind, ms in later.items() if ms > earlier.get(kind, 0.0)}
+
+    def _index(self, sentence: str, start: int = 0) -> int:
+        return next(n for n in range(start, len(self._seen)) if self._seen[n][0] == sentence)
+
+
 def seconds(moment: str) -> float:
     return datetime.fromisoformat(moment).timestamp()
 
@@ -114,6 +152,32 @@ def assert_unheard_but_received(call: CallSeen, *kinds: str) -> None:
     for kind in kinds:
         assert received.get(kind, 0) > 0, f"{kind} reached ASAPP: {received}"
         assert heard.get(kind, 0) == 0, f"{kind} heard for {heard.get(kind)} ms"
+
+
+def assert_stop_before_start(call: CallSeen) -> None:
+    """No stretch began while another was on: each of ASAPP's sessions ended before the next one's start."""
+    sessions = call.sessions()
+    for earlier, later in pairwise(sessions):
+        assert earlier["stopped_at"] is not None, f"a stretch that never ended: {sessions}"
+        assert earlier["stopped_at"] <= later["started_at"]
+    assert call.order()[: 2 * len(sessions) - 1] == ([START, STOP] * len(sessions))[:-1]
+
+
+def assert_labelled(call: CallSeen, *kinds: str) -> None:
+    """Whose words were heard is what they are labelled as, at ASAPP and in the archive."""
+    roles = {(row["kind"], row["role"]) for row in call.asapp()["heard_text"]}
+    expected = {("customer-speech", "customer"), ("agent-speech", "agent")}
+    found = {pair for pair in roles if pair[0] in {"customer-speech", "agent-speech"}}
+    assert found <= expected, f"words under a wrong label: {found - expected}"
+    assert {kind for kind, _ in found} >= set(kinds), f"heard: {found}"
+
+
+def assert_segments(document: Json, *agents: str) -> None:
+    """One segment for each stretch, with its agent, and every word of an agent's under the segment's name."""
+    assert [segment["agent_id"] for segment in document["segments"]] == list(agents)
+    for utterance in document["utterances"]:
+        if utterance["role"] == "agent":
+            assert utterance["agent_id"] == agents[utterance["segment"]], utterance
 
 
 def assert_ended_clean(call: CallSeen) -> None:

@@ -198,10 +198,21 @@ def test_what_follows_a_dial_is_survey_or_the_other_route(site: Site, outcome: s
 def test_the_survey_step_turns_transcription_off_and_goes_on(site: Site) -> None:
     """Wanted off is stored before the answer; the stream ends in the very same document."""
     talk(site)
+    site.twilio("stream-status", stream("stream-started"))
     answer = site.twilio(f"survey?call={CALL}", {"CallSid": CALL})
     assert "https://survey.example/start" in answer.text
-    assert "<Stop>" in answer.text
+    assert '<Stop><Stream name="asapp-1"' in answer.text
     assert not desired(call_of(site)).transcription
+
+
+def test_a_stream_that_does_not_run_is_not_stopped_by_twiml(site: Site) -> None:
+    """Twilio does not say what a `<Stop>` of nothing does to a document, and the caller must not pay for it."""
+    talk(site)
+    site.twilio("stream-status", stream("stream-started"))
+    site.twilio("stream-status", stream("stream-error"))
+    answer = site.twilio(f"survey?call={CALL}", {"CallSid": CALL})
+    assert "https://survey.example/start" in answer.text
+    assert "<Stop>" not in answer.text
 
 
 @pytest.fixture
