@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.call import Call, MediaStream, PausedStretch, Progress, Segment, StreamState, Survey
 from orchestrator.core.profile import Profile
@@ -38,6 +40,11 @@ def given_call(*pauses: tuple[int, int | None, str], survey_at: int | None = Non
     )
 
 
+def mark(text: str) -> str:
+    """A name for these words that does not tell them."""
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
 def heard(start_ms: int, end_ms: int, text: str, role: str = "customer", late_ms: int = 400) -> Received:
     """Times in ms since T0; the offsets count from the segment's start."""
     return Received(
@@ -47,12 +54,12 @@ def heard(start_ms: int, end_ms: int, text: str, role: str = "customer", late_ms
         end_ms=end_ms - 10_000,
         text=text,
         at=T0 + end_ms + late_ms,
-        key=f"{role}-{start_ms}-{text}",
+        key=f"{role}-{start_ms}-{mark(text)}",
     )
 
 
 def listed(end_ms: int, text: str, role: str = "customer") -> StoredMessage:
     at = T0 + end_ms
     return StoredMessage(
-        message_id=f"M{role}{end_ms}{text}", role=role, sender_id="", text=text, sent_at=at, created_at=at
+        message_id=f"M{role}{end_ms}{mark(text)}", role=role, sender_id="", text=text, sent_at=at, created_at=at
     )

@@ -10,7 +10,7 @@ from orchestrator.core.transition import transition
 from orchestrator.transcripts.fence import Stretch, fenced_by, fingerprint, words_of
 from orchestrator.transcripts.merge import Merged, merged
 from orchestrator.transcripts.view import as_text, as_vtt, document
-from tests.unit.transcripts.conversations import T0, given_call, heard, listed
+from tests.unit.transcripts.conversations import T0, given_call, heard, listed, mark
 
 LEAK = "four two four two fake card"
 HOLD = (40, 60, "hold")
@@ -51,7 +51,7 @@ def test_a_live_leak_is_fenced(reason: str) -> None:
     (out,) = found.quarantined
     assert (out.role, out.start, out.end, out.reason) == ("customer", T0 + 45_000, T0 + 47_000, reason)
     assert out.length == len(LEAK)
-    assert found.keys == {f"customer-45000-{LEAK}"}
+    assert found.keys == {f"customer-45000-{mark(LEAK)}"}
 
 
 def test_everything_said_in_a_survey_or_in_a_pause_that_lasts_is_fenced() -> None:
@@ -66,14 +66,14 @@ def test_a_leak_in_the_finished_calls_list_is_fenced() -> None:
     found = merged(given_call(HOLD), [], [listed(47_000, LEAK), listed(70_000, "thank you very much")])
     assert [each.text for each in found.utterances] == ["thank you very much"]
     assert [each.reason for each in found.quarantined] == ["hold"]
-    assert found.message_ids == {f"Mcustomer47000{LEAK}"}
+    assert found.message_ids == {f"Mcustomer47000{mark(LEAK)}"}
 
 
 def test_a_leak_in_the_batch_feed_is_fenced() -> None:
     """The feed comes a day later and meets the same fence."""
     found = merged(given_call(HOLD), [], [], [listed(47_000, LEAK), listed(70_000, "thank you very much")])
     assert [each.source for each in found.utterances] == ["batch"]
-    assert found.message_ids == {f"Mcustomer47000{LEAK}"}
+    assert found.message_ids == {f"Mcustomer47000{mark(LEAK)}"}
 
 
 @pytest.mark.parametrize("text", [LEAK, LEAK.upper() + "!", "  four, two - four two; fake card."])

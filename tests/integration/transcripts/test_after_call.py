@@ -1,0 +1,150 @@
+"""After the call: complete, fenced, and rewritten when something still comes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from orchestrator.store.utterances import Added
+from orchestrator.transcripts.after_call import add_batch
+from orchestrator.transcripts.view import as_text, transcript_of
+from tests.integration.transcripts.conftest import Office
+from tests.unit.transcripts.conversations import SID, given_call, heard, listed
+
+LEAK = "four two four two fake card"
+CALL = given_call((40, 60, "hold"), promised=2)
+HELLO = heard(12_000, 13_000, "hello there")
+LEAKED = heard(45_000, 47_000, LEAK)
+
+
+def test_a_call_is_complete_when_both_sources_have_come(office: Office) -> None:
+    """One look; nothing is left to do, and the document says what came from where."""
+    office.put(CALL)
+    office.hear(CALL, HELLO)
+    office.lists([listed(13_000, "Hello there."), listed(70_000, "lost on the way to us")])
+    assert office.look(CALL) is None
+    document = office.archived()
+    assert document is not None
+    assert document["complete"] is True
+    assert [each["source"] for each in document["utterances"]] == ["both", "after-call"]
+    assert document["completeness"]["live"] == {"customer": 1, "agent": 0}
+    assert document["completeness"]["missing"] == {"customer": 0, "agent": 0}
+
+
+def test_it_waits_until_the_vendor_has_all(office: Office) -> None:
+    """404, an empty list, too short a list: again later, with what there is archived meanwhile."""
+    office.put(CALL)
+    office.hear(CALL, HELLO)
+    office.has_nothing()
+    first = office.look(CALL)
+    office.lists([])
+    second = office.look(CALL)
+    office.lists([listed(13_000, "hello there")])
+    third = office.look(CALL)
+    now = office.services.clock.now_ms()
+    assert first is None  # the call of this test is years old: its messages are long gone
+    fresh = msgspec.structs.replace(CALL, ended_at=now)
+    office.put(fresh)
+    waits = [(office.look(fresh) or 0) - now for _ in range(2)]
+    assert (second, third) == (None, None)
+    assert 0 < waits[0] < waits[1]
+    document = office.archived()
+    assert document is not None
+    assert (document["complete"], document["completeness"]["missing"]["customer"]) == (False, 1)
+
+
+def test_leaks_of_every_source_are_thrown_away(office: Office) -> None:
+    """Live, in the finished call's list, in the batch feed: nowhere in Redis or in the archive are the words left."""
+    office.put(CALL)
+    office.hear(CALL, HELLO, LEAKED)
+    other = listed(50_000, "expires in january")
+    office.lists([listed(13_000, "hello there"), listed(47_000, LEAK.title()), other])
+    assert LEAK in office.everything_kept()
+    office.look(CALL)
+    add_batch(office.services, SID, [listed(13_000, "hello there"), listed(55_000, "the code is fake fake fake")])
+    office.look(CALL)
+    kept = office.everything_kept().casefold()
+    assert "hello there" in kept
+    for words in (LEAK, "expires in january", "fake fake"):
+        assert words not in kept
+    document = office.archived()
+    assert document is not None
+    assert [each["reason"] for each in document["quarantined"]] == ["hold"] * 3
+    call = office.services.store.load(SID)
+    assert call is not None
+    assert call.problem is not None
+    assert call.problem.id == "utterances-quarantined"
+    assert "3 utterances" in call.problem.detail
+
+
+def test_a_later_look_brings_nothing_back(office: Office) -> None:
+    """The list is fetched again and has the words; they are known again by their fingerprint alone."""
+    office.put(CALL)
+    office.hear(CALL, LEAKED)
+    office.has_nothing()
+    office.look(CALL)
+    office.lists([listed(100_000, LEAK)])
+    office.look(CALL)
+    assert LEAK not in office.everything_kept()
+    assert "four" not in as_text(transcript_of(office.services, SID))
+
+
+def test_a_live_call_shows_nothing_of_a_pause(office: Office) -> None:
+    """The API's transcript is fenced from the first moment, not only after the call."""
+    office.put(CALL)
+    office.hear(CALL, HELLO, LEAKED)
+    told = transcript_of(office.services, SID)
+    assert [each["text"] for each in told["utterances"]] == ["hello there"]
+    assert [each["length"] for each in told["quarantined"]] == [len(LEAK)]
+
+
+def test_quarantined_words_are_kept_only_where_the_profile_says_so(office: Office) -> None:
+    """Apart from the transcript, and for QUARANTINE_TTL_HOURS."""
+    keeping = msgspec.structs.replace(CALL.profile, keep_quarantined_text=True)
+    call = msgspec.structs.replace(CALL, profile=keeping)
+    office.put(call)
+    office.hear(call, LEAKED)
+    office.lists([])
+    office.look(call)
+    (kept,) = office.services.utterances.quarantined(SID)
+    assert kept["text"] == LEAK
+    left_s = office.services.redis.execute_command("TTL", office.services.store.keys.quarantine(SID))
+    assert 24 * 3600 - 60 < left_s <= 24 * 3600
+    assert "four" not in str(transcript_of(office.services, SID))
+
+
+def test_a_message_after_the_look_is_worked_in(office: Office) -> None:
+    """Late after the end: stored, and the finished call is looked at again."""
+    office.put(CALL)
+    office.lists([])
+    assert office.hear(CALL, HELLO) == [Added.STORED]
+    office.look(CALL)
+    assert office.post(CALL, heard(20_000, 21_000, "better late than never")) == 200
+    queue = office.services.store.keys.queue("slow", 0)
+    assert office.services.redis.execute_command("ZSCORE", queue.due, SID) is not None
+    office.look(CALL)
+    assert "better late than never" in str(office.archived())
+
+
+def test_a_list_of_a_thousand_is_known_to_be_cut(office: Office) -> None:
+    """1,200 utterances: the list holds the last 1,000, real time has those that it lacks; together complete."""
+    call = msgspec.structs.replace(
+        given_call(promised=1200),
+        ended_at=CALL.created_at + 7_300_000,
+        segments=(msgspec.structs.replace(given_call(promised=1200).segments[0], end=CALL.created_at + 7_250_000),),
+    )
+    office.put(call)
+    times = range(12_000, 12_000 + 1200 * 6_000, 6_000)
+    office.hear(call, *(heard(at, at + 3_000, f"sentence {at}") for number, at in enumerate(times) if number % 7))
+    office.lists([listed(at + 3_000, f"Sentence {at}.") for at in times[-1000:]])
+    office.look(call)
+    document = office.archived()
+    assert document is not None
+    lost_for_good = sum(1 for number in range(200) if number % 7 == 0)
+    assert document["completeness"]["after_call_truncated"] is True
+    assert (document["complete"], document["completeness"]["missing"]["customer"]) == (False, lost_for_good)
+    office.hear(call, *(heard(at, at + 3_000, f"sentence {at}") for at in times))
+    assert office.look(call) is None
+    document = office.archived()
+    assert document is not None
+    assert document["complete"] is True
+    assert [each["text"] for each in document["utterances"]] == [f"sentence {at}" for at in times]
