@@ -1,0 +1,126 @@
+"""Processes that die, freeze and are replaced while they act for a call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from orchestrator.worker.loop import LEASE_MS
+from tests.e2e.faults.talks import Talk, freeze, kill, replace_worker, thaw
+from tests.e2e.processes import DRAIN_S, poll
+from tests.e2e.world import START, STOP
+
+LEASE_S = LEASE_MS / 1000
+TAKEN_OVER_S = LEASE_S + 1.0 + 2.0
+
+
+@contextmanager
+def one_more(talk: Talk, operation: str) -> Iterator[None]:
+    """What is done within makes ASAPP receive one more such request; left when it has."""
+    before = len(talk.call.requests(operation))
+    yield
+    poll(lambda: len(talk.call.requests(operation)) > before, 10, f"{operation} is asked once more")
+
+
+@pytest.mark.parametrize("is_carried_out", [True, False], ids=["carried-out", "refused"])
+def test_fault_35_a_worker_dies_within_a_stop(talk: Talk, is_carried_out: bool) -> None:
+    """35: intent stored, request sent, answer never seen: another worker makes sure that it is off."""
+    rule = {"delay_ms": 1500} if is_carried_out else {"delay_ms": 1500, "status": 503}
+    talk.asapp_fault(STOP, times=1, **rule)
+    with one_more(talk, STOP):
+        talk.play("customer is held")
+    kill(talk.site.process("worker"))
+    replace_worker(talk.site)
+    talk.settles("paused", TAKEN_OVER_S)
+    assert len(talk.call.requests(STOP)) > 1
+    talk.play("customer is unheld", "wait until transcribing")
+
+
+def test_fault_35_a_worker_dies_within_a_start_and_a_hold_comes(talk: Talk) -> None:
+    """35, 42: the start may be carried out after the worker's death; on hold it does not stay on."""
+    talk.play("customer is held", "wait until paused")
+    talk.asapp_fault(START, times=1, delay_ms=1500)
+    with one_more(talk, START):
+        talk.play("customer is unheld")
+    kill(talk.site.process("worker"))
+    talk.play("customer is held")
+    replace_worker(talk.site)
+    talk.settles("paused", TAKEN_OVER_S)
+    stops = len(talk.call.requests(STOP))
+    poll(lambda: len(talk.call.requests(STOP)) > stops, 9, "the stop is asserted once more, later")
+    assert not talk.is_transcribing()
+
+
+def test_fault_36_a_frozen_workers_late_request(talk: Talk) -> None:
+    """36: frozen beyond its lease with a start on its way, then alive again: the call stays off."""
+    talk.play("customer is held", "wait until paused")
+    frozen = talk.site.process("worker")
+    talk.asapp_fault(START, times=1, delay_ms=400)
+    with one_more(talk, START):
+        talk.play("customer is unheld")
+    freeze(frozen)
+    talk.play("customer is held")
+    replace_worker(talk.site)
+    talk.settles("paused", TAKEN_OVER_S)
+    thaw(frozen)
+    poll(lambda: late_starts(talk), 10, "it tells what it had been answered")
+    talk.settles("paused", 10)
+    poll(lambda: talk.call.api()["transcription"]["state"] == "off", 10, "confirmed off, whatever came late")
+    talk.play("customer is unheld", "wait until transcribing")
+    frozen.terminate()
+
+
+def late_starts(talk: Talk) -> list[int]:
+    """Attempts that were given up for lost, and whose answer came all the same."""
+    events = [entry["event"] for entry in talk.call.timeline()]
+    lost = [event["attempt"] for event in events if event["event"] == "action-abandoned"]
+    return [event["attempt"] for event in events if event["event"] == "action-ended" and event["attempt"] in lost]
+
+
+def test_fault_48_a_worker_told_to_end_finishes_what_it_began(talk: Talk) -> None:
+    """48: SIGTERM within a stop: its answer is recorded, the process ends well, and nothing is asked twice."""
+    worker = talk.site.process("worker")
+    talk.asapp_fault(STOP, times=1, delay_ms=1000)
+    with one_more(talk, STOP):
+        talk.play("customer is held")
+    worker.popen.terminate()
+    talk.settles("paused", 3)
+    assert worker.popen.wait(DRAIN_S) == 0
+    began = time.monotonic()
+    replace_worker(talk.site)
+    talk.play("customer is unheld", "wait until transcribing")
+    assert time.monotonic() - began < 8
+    assert len(talk.call.requests(STOP)) == 1
+
+
+def test_fault_30_redis_killed_and_restarted(talk: Talk) -> None:
+    """30: what was acknowledged before SIGKILL is in the append-only file: off within seconds of Redis's return."""
+    redis = talk.site.process("redis")
+    talk.asapp_fault(STOP, times=1, delay_ms=1000)
+    answer = talk.call.report("pause", reason="payment")
+    assert [pause["reason"] for pause in answer["pauses"]] == ["payment"]
+    kill(redis)
+    again = talk.site._run("redis", list(redis.popen.args))  # type: ignore[arg-type]  # it was a list of words
+    poll(lambda: "Ready to accept connections" in again.text(), 10, "redis-server is back")
+    talk.settles("paused", 8)
+    assert "pause-requested" in [entry["name"] for entry in talk.call.timeline()]
+    talk.call.report("resume", reason="payment")
+    talk.play("wait until transcribing")
+
+
+def test_fault_34_redis_emptied_in_the_middle(talk: Talk) -> None:
+    """34: all is forgotten: the call is found in Twilio's list, the hold that follows is honoured, and the unhold."""
+    with talk.site.redis() as redis:
+        redis.flushall()
+    poll(lambda: is_known(talk), 10, "the call is found again")
+    talk.play("customer is held")
+    talk.settles("paused", 10)
+    talk.play("customer is unheld", "wait until transcribing", "wait until heard customer-speech again")
+
+
+def is_known(talk: Talk) -> bool:
+    sids = [call["call_sid"] for call in talk.site.api("/calls")["calls"]]
+    return talk.call.sid in sids
