@@ -1,0 +1,132 @@
+"""Twilio in trouble: no second stream, no storm, no stale URL, and the call itself is left alone."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from orchestrator.asapp.client import FetchedUrl
+from orchestrator.core import events as e
+from orchestrator.core.call import Progress
+from tests.integration.faults.conftest import Floor, until
+from tests.integration.faults.vendors import CREATE, STOP, URL, Asked, Mood
+
+
+def broken(floor: Floor, number: int = 0) -> str:
+    """A talk whose stream has just failed."""
+    sid = floor.talk(number)
+    floor.reaches(sid, "transcribing")
+    now = floor.services.clock.now_ms()
+    floor.tell(sid, e.StreamFailed(at=now, name="asapp-1", sid=f"MZ{number:032x}", error="31921"))
+    return sid
+
+
+def creates(floor: Floor, sid: str) -> list[Asked]:
+    return [each for each in floor.vendors.requests(CREATE, sid) if each.method == "POST"]
+
+
+def test_fault_25_a_create_without_an_answer(floor: Floor) -> None:
+    """25: it may live: it is stopped by its name before another name is tried."""
+    floor.vendors.moods[CREATE] = Mood(after_s=30)
+    sid = broken(floor)
+    until(lambda: creates(floor, sid), 5, "a stream is created")
+    del floor.vendors.moods[CREATE]
+    until(lambda: len(creates(floor, sid)) == 2, 10, "another is created")
+    stop = next(each for each in floor.vendors.asked if each.path.endswith("/Streams/asapp-2.json"))
+    first, second = creates(floor, sid)
+    assert (b"Name=asapp-2" in first.body, b"Name=asapp-3" in second.body) == (True, True)
+    assert first.at < stop.at < second.at
+
+
+@pytest.mark.parametrize("mood", [Mood(429, b'{"code": 20429}'), Mood(503, b"{}")], ids=["24-429", "25-503"])
+def test_fault_creates_are_no_storm_and_come_back(floor: Floor, mood: Mood) -> None:
+    """24, 25: many broken streams, Twilio refusing: a breaker opens; when it closes all of them are rebuilt."""
+    floor.vendors.moods[CREATE] = mood
+    sids = [broken(floor, number) for number in range(8)]
+    until(floor.services.budgets.creates.is_open, 5, "the breaker is open")
+    until(lambda: floor.services.budgets.creates.state()["waiting"], 5, "calls wait")
+    floor.vendors.moods.clear()
+    until(lambda: all(is_requested(floor, sid) for sid in sids), 8, "all are rebuilt")
+    assert not floor.services.budgets.creates.is_open()
+
+
+def is_requested(floor: Floor, sid: str) -> bool:
+    stream = floor.call(sid).current_stream
+    return stream is not None and stream.state == "requested" and stream.sid is not None
+
+
+def test_fault_24_stops_go_while_creates_are_refused(floor: Floor) -> None:
+    """24: an open breaker of creates keeps no hold waiting."""
+    held = floor.talk(20)
+    floor.reaches(held, "transcribing")
+    floor.vendors.moods[CREATE] = Mood(429, b'{"code": 20429}')
+    for number in range(6):
+        broken(floor, number)
+    until(floor.services.budgets.creates.is_open, 5, "the breaker is open")
+    floor.hold(held)
+    floor.reaches(held, "paused", 1)
+
+
+def test_fault_23_the_call_has_ended_at_twilio(floor: Floor) -> None:
+    """23: 21220 to a create: Twilio is asked, the call is closed, and that was all."""
+    floor.vendors.leg_status = "completed"
+    floor.vendors.moods[CREATE] = Mood(400, b'{"code": 21220, "message": "not in progress", "status": 400}')
+    sid = broken(floor)
+    floor.reaches(sid, "ended", 5)
+    assert len(creates(floor, sid)) == 1
+    assert floor.vendors.requests(STOP, sid), "off is made sure of"
+
+
+def test_fault_18_a_url_that_opens_no_stream_is_not_used_again(floor: Floor) -> None:
+    """18: the stream of the first answer never came to life: its URL is forgotten before the next stream is made."""
+    services, sid = floor.services, floor.sid()
+    until(services.stream_urls.at_hand, 5, "a URL is at hand")
+    now = services.clock.now_ms()
+    old = FetchedUrl(url="wss://media.asapp.example/fake-old-path", requested_at_ms=now - 60_000)
+    services.stream_urls._kept = old
+    services.redis.set("orchestrator:stream-url", msgspec.json.encode(old))
+    fetched = len(floor.vendors.requests(URL))
+    profile = services.profiles.default
+    services.store.begin(e.CallArrived(at=now, call_sid=sid, profile=profile, has_stream_url=True))
+    floor.tell(sid, e.StreamFailed(at=now, name="asapp-1", sid="MZ" + "0" * 32, error="31920"))
+    floor.tell(sid, e.AgentConnected(at=now, agent_id="amy"))
+    until(lambda: creates(floor, sid), 5, "another stream is made")
+    assert b"old" not in creates(floor, sid)[0].body
+    assert len(floor.vendors.requests(URL)) == fetched + 1
+
+
+def test_fault_53_a_late_replay_revives_nothing(floor: Floor) -> None:
+    """53, 7: a callback of a call that is long over and forgotten: Twilio is asked once, nothing is sent to ASAPP."""
+    floor.vendors.leg_status = "completed"
+    sid, now = floor.sid(), floor.services.clock.now_ms()
+    adopted = e.CallAdopted(at=now, call_sid=sid, profile=floor.services.profiles.default, via="stream-status")
+    floor.services.store.begin(adopted)
+    floor.tell(sid, e.StreamStarted(at=now, name="asapp-1", sid="MZ" + "0" * 32))
+    floor.tell(sid, e.AgentConnected(at=now, agent_id="amy"))
+    until(lambda: floor.call(sid).is_ended, 5, "it is known to be over")
+    until(lambda: floor.call(sid).transcription.state == "off", 8, "and off")
+    assert floor.call(sid).progress in {Progress.ENDED, Progress.DROPPED}
+    assert not floor.vendors.requests("/start-streaming", sid)
+    assert not creates(floor, sid)
+
+
+def test_fault_53_after_its_end_nothing_raises_a_call(floor: Floor) -> None:
+    """53: every kind of news that once began a transcription, told again after the end."""
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    now = floor.services.clock.now_ms()
+    floor.tell(sid, e.LegEnded(at=now, leg=sid))
+    until(lambda: floor.call(sid).transcription.state == "off", 5, "off")
+    asked = len(floor.vendors.requests("/start-streaming"))
+    profile = floor.services.profiles.default
+    for event in (
+        e.CallArrived(at=now, call_sid=sid, profile=profile, has_stream_url=True),
+        e.StreamStarted(at=now, name="asapp-1", sid="MZ" + "0" * 32),
+        e.AgentConnected(at=now, agent_id="bob"),
+        e.UnholdReported(at=now),
+        e.RetryRequested(at=now),
+    ):
+        floor.tell(sid, event)
+        assert floor.state(sid) == "ended"
+    until(lambda: floor.services.queue.depth() == 0, 5, "nothing is due")
+    assert len(floor.vendors.requests("/start-streaming")) == asked

@@ -1,0 +1,143 @@
+"""Workers and calls in trouble: poison, lost leases, agents that change within a hold, herds."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.core import events as e
+from orchestrator.store import keys
+from orchestrator.store.keys import Keys
+from orchestrator.web import create_app
+from orchestrator.worker import poison
+from orchestrator.worker.loop import LEASE_MS, Worker
+from tests.integration.conftest import RedisServer
+from tests.integration.faults.conftest import Floor, until
+from tests.integration.faults.vendors import START, STOP, Mood
+
+ROOT = Path(__file__).parents[3]
+_DIES = """
+from pathlib import Path
+from orchestrator.services import build
+from orchestrator.settings import Settings
+from orchestrator.worker.loop import Worker
+worker = Worker(build(Settings.from_environment()), threads=2)
+worker.start()
+worker._held = None
+worker.stopping.wait(30)
+"""
+
+
+def test_fault_47_a_poison_call(make_floor: Callable[..., Floor]) -> None:
+    """47: it always raises: put off longer and longer, silenced, parked after 20, shown; other calls do not notice."""
+    floor = make_floor(has_worker=False)
+    services, vendors = floor.services, floor.vendors
+    poisoned, other = floor.talk(0), floor.talk(1)
+    good = services.redis.execute_command("HGET", Keys().of(poisoned).document, "document")
+    services.redis.execute_command("HSET", Keys().of(poisoned).document, "document", b'{"not": "a call"}')
+    worker = Worker(services, threads=2)
+    for _ in range(poison.PARKED_AFTER):
+        services.queue.mark(poisoned)
+        while (claim := services.queue.claim("test", lease_ms=LEASE_MS)) is not None:
+            worker._work_safely(claim)
+    assert floor.state(other) == "transcribing"
+    assert len(vendors.requests(STOP, poisoned)) == 2, "it was not left listening"
+    assert poison.parked(services) == [poisoned]
+    page = create_app(services=services).test_client().get("/readyz").text
+    assert poisoned in page
+    assert services.redis.execute_command("ZSCORE", Keys().queue("calls", 0).due, poisoned) is None
+    assert services.redis.execute_command("TTL", keys.PARKED) > 0
+    # Whoever mends it makes it due again; then it is as any other.
+    services.redis.execute_command("HSET", Keys().of(poisoned).document, "document", good)
+    floor.tell(poisoned, e.RetryRequested(at=services.clock.now_ms()))
+    while (claim := services.queue.claim("test", lease_ms=LEASE_MS)) is not None:
+        worker._work_safely(claim)
+    assert poison.parked(services) == []
+    assert floor.state(poisoned) == "transcribing"
+    assert not floor.call(poisoned).problems
+
+
+def test_fault_47_the_pause_between_failures_grows_to_a_minute(make_floor: Callable[..., Floor]) -> None:
+    """47: 2, 4, 8 ... 60 s."""
+    services = make_floor(has_worker=False).services
+    began = services.clock.now_ms()
+    waits = [poison.met(services, "CA" + "0" * 32, failures) or 0 for failures in (1, 2, 5, 6, 19)]
+    assert [round((at - began) / 1000) for at in waits] == [2, 4, 32, 60, 60]
+    assert poison.met(services, "CA" + "0" * 32, poison.PARKED_AFTER) is None
+
+
+def test_fault_37_a_worker_whose_lease_thread_dies_ends(redis_server: RedisServer, redis: object) -> None:
+    """37: without renewals two workers would get into one call: the process ends, to be started anew."""
+    del redis  # empties the server
+    environ = {
+        "PATH": os.environ["PATH"],
+        "REDIS_URL": redis_server.url,
+        "PUBLIC_BASE_URL": "https://calls.example.com",
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "fake-token",
+        "TWILIO_API_BASE_URL": "http://127.0.0.1:1",
+        "ASAPP_API_BASE_URL": "http://127.0.0.1:1",
+        "ASAPP_API_ID": "fake-id",
+        "ASAPP_API_SECRET": "fake-secret",
+    }
+    done = subprocess.run(  # noqa: S603  ours
+        [sys.executable, "-c", _DIES], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "lease-thread-died" in done.stdout + done.stderr
+
+
+def test_fault_38_many_workers_one_call(make_floor: Callable[..., Floor]) -> None:
+    """38, 41: three workers and a call that is toggled all the time: never two requests of it at once at ASAPP."""
+    floors = [make_floor() for _ in range(3)]
+    floor = floors[0]
+    floor.vendors.moods |= {START: Mood(after_s=0.05), STOP: Mood(after_s=0.05)}
+    sid = floor.talk()
+    for _ in range(30):
+        floor.hold(sid)
+        time.sleep(0.02)  # toggles come like this, whatever has become of the last one
+        floor.unhold(sid)
+    floor.hold(sid)
+    until(lambda: floor.state(sid) == "paused", 5, "off at last")
+    asked = sorted([each.at for part in (START, STOP) for each in floor.vendors.requests(part, sid)])
+    assert all(later - earlier >= 0.05 for earlier, later in itertools.pairwise(asked))
+
+
+def test_fault_45_unhold_and_another_agent_together(floor: Floor) -> None:
+    """45: one stop, then one start, with the new agent's id."""
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    floor.hold(sid)
+    floor.reaches(sid, "paused")
+    now = floor.services.clock.now_ms()
+    for event in (
+        e.AgentConnected(at=now, agent_id="bob"),
+        e.AgentDisconnected(at=now, agent_id="amy"),
+        e.UnholdReported(at=now),
+    ):
+        floor.tell(sid, event)
+    floor.reaches(sid, "transcribing")
+    starts = floor.vendors.requests(START, sid)
+    assert len(starts) == 2
+    assert len(floor.vendors.requests(STOP, sid)) == 1
+    assert b'"bob"' in starts[1].body
+
+
+def test_fault_15_slow_answers_keep_no_hold_waiting(make_floor: Callable[..., Floor]) -> None:
+    """15, 46: a herd of starts that each take a second: a hold is off at once, by the threads kept for stops."""
+    floor = make_floor(WORKER_THREADS="8")
+    held = floor.talk(99)
+    floor.reaches(held, "transcribing")
+    floor.vendors.moods[START] = Mood(after_s=1.0)
+    for number in range(30):
+        floor.talk(number)
+    until(lambda: len(floor.vendors.requests(START)) > 6, 5, "all general threads are busy")
+    began = time.monotonic()
+    floor.hold(held)
+    until(lambda: floor.vendors.requests(STOP, held), 2, "the stop is sent")
+    assert floor.vendors.requests(STOP, held)[0].at - began < 0.25
