@@ -1,0 +1,204 @@
+"""What we know of the feed's calls: which words may be told, which calls were live, which are completed by the feed.
+
+A call that Redis still knows is judged as its transcript is: the fence takes out what was spoken in a pause, and a
+call that was incomplete so far is given the feed's words. Of a forgotten call nothing is told. Calls that Redis knows
+no more (`CALL_TTL_DAYS`) can only be told as the feed has them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.asapp.wire import StoredMessage
+from orchestrator.core.call import Call
+from orchestrator.transcripts.after_call import add_batch
+from orchestrator.transcripts.batch_output import Line
+from orchestrator.transcripts.batch_rows import Joined
+from orchestrator.transcripts.fence import fenced_by, pauses_of
+from orchestrator.transcripts.merge import merged
+from orchestrator.transcripts.view import document, merged_of, received_of, rfc3339, secret_of
+
+if TYPE_CHECKING:
+    from orchestrator.services import Services
+
+_CALL_SID = re.compile(r"CA[0-9a-f]{32}\Z")
+_AT_ONCE = 5000
+_MOST_NAMED = 1000
+_MS_A_WORD = 400
+_DAY_MS = 86_400_000
+_OVERLAP_MS = _DAY_MS
+"""A call that began a day before the day may still have been spoken in on it."""
+
+
+@dataclasses.dataclass
+class Tally:
+    """What is counted while a day is written."""
+
+    utterances: int = 0
+    fenced: int = 0
+    forgotten: int = 0
+    without_role: int = 0
+    without_call: int = 0
+    calls: set[str] = dataclasses.field(default_factory=set)
+    completed: list[str] = dataclasses.field(default_factory=list)
+
+
+class Audit:
+    """One day's. `day`: YYYY-MM-DD."""
+
+    def __init__(self, services: Services, day: str) -> None:
+        self._services = services
+        self._day = day
+        self.start_ms = int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000)
+        self.tally = Tally()
+
+    def lines(self, joined: Iterable[Joined]) -> Iterator[Line]:
+        """What is written, call by call; at most some thousand utterances are in memory."""
+        for call_sid, said in groupby(joined, key=lambda each: each.call_sid):
+            while part := list(islice(said, _AT_ONCE)):
+                yield from self._call_lines(call_sid, part)
+
+    def _call_lines(self, call_sid: str, said: list[Joined]) -> Iterator[Line]:
+        is_sid = _CALL_SID.match(call_sid) is not None
+        if is_sid and self._services.utterances.is_forgotten(call_sid):
+            self.tally.forgotten += len(said)
+            return
+        call = self._services.store.load(call_sid) if is_sid else None
+        fenced = frozenset[str]() if call is None else self._judge(call, said)
+        if call_sid:
+            self.tally.calls.add(call_sid)
+        for each in said:
+            self._count(each, is_fenced=each.message_id in fenced)
+            yield _line(each, is_fenced=each.message_id in fenced)
+
+    def _count(self, said: Joined, *, is_fenced: bool) -> None:
+        self.tally.utterances += 1
+        self.tally.fenced += is_fenced
+        self.tally.without_role += said.role is None
+        self.tally.without_call += not said.call_sid
+
+    def _judge(self, call: Call, said: list[Joined]) -> frozenset[str]:
+        """The messages that the fence takes out; on the way the call is completed where it is not."""
+        services = self._services
+        messages = [_message(each) for each in said if each.role is not None and _ms(each.at) is not None]
+        stored = services.after_call_messages.of(call.call_sid)
+        before = merged_of(services, call, stored)
+        listed = None if stored is None else len(stored)
+        if call.is_ended and document(call, before, listed)["complete"] is not True:
+            known = {each.message_id: each for each in services.after_call_messages.of(call.call_sid, "batch") or ()}
+            add_batch(services, call.call_sid, list({**{each.message_id: each for each in messages}, **known}.values()))
+            self.tally.completed.append(call.call_sid)
+        received = received_of(services, call.call_sid)
+        found = merged(call, received, stored or (), messages, secret=secret_of(services))
+        pauses = pauses_of(call)
+        unplaced = (each for each in said if each.role not in {"customer", "agent"})
+        late = {each.message_id for each in unplaced if pauses and _is_in_pause(call, each)}
+        return found.message_ids | late
+
+    # --- the day's report ----------------------------------------------------------------------------------------
+
+    def report(self, totals: dict[str, int]) -> dict[str, Any]:
+        """Calls seen live and calls in the feed, and the differences in both directions.
+
+        `live` is null where Redis no longer knows all calls of the day.
+        """
+        tally = self.tally
+        live = self._live_calls()
+        return {
+            "date": self._day,
+            "made_at": rfc3339(self._services.clock.now_ms()),
+            "feed": {
+                "calls": len(tally.calls),
+                "utterances": tally.utterances,
+                "repeats": totals["rows"] - tally.utterances - tally.forgotten,
+                "unreadable_rows": totals["unreadable"],
+                "without_role": tally.without_role,
+                "without_call": tally.without_call,
+                "fenced": tally.fenced,
+                "forgotten": tally.forgotten,
+            },
+            "live": None if live is None else {"calls": len(live)},
+            "only_live": None if live is None else _named(live - tally.calls),
+            "only_in_feed": None if live is None else _named(tally.calls - live),
+            "completed_from_feed": _named(set(tally.completed)),
+        }
+
+    def _live_calls(self) -> set[str] | None:
+        """Those of which something was heard on the day."""
+        kept_since = self._services.clock.now_ms() - self._services.settings.call_ttl_days * _DAY_MS
+        if self.start_ms < kept_since:
+            return None
+        return {call.call_sid for call in self._calls() if self._was_heard(call)}
+
+    def _calls(self) -> Iterator[Call]:
+        cursor: str | None = None
+        while True:
+            page = self._services.store.list(limit=200, cursor=cursor)
+            for call in page.calls:
+                if call.created_at < self.start_ms - _OVERLAP_MS:
+                    return
+                if call.created_at < self.start_ms + _DAY_MS:
+                    yield call
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    def _was_heard(self, call: Call) -> bool:
+        end_ms = self.start_ms + _DAY_MS
+        for each in call.segments:
+            is_within = self.start_ms <= each.start and each.end is not None and each.end < end_ms
+            if is_within and sum(each.promised.values()) > 0:
+                return True
+        if not any(each.start < end_ms and (each.end or end_ms) >= self.start_ms for each in call.segments):
+            return False
+        return any(self.start_ms <= each.at < end_ms for each in received_of(self._services, call.call_sid))
+
+
+def _named(calls: set[str]) -> dict[str, Any]:
+    """How many, and the first thousand by name."""
+    return {"count": len(calls), "calls": sorted(calls)[:_MOST_NAMED]}
+
+
+def _line(said: Joined, *, is_fenced: bool) -> Line:
+    at = _ms(said.at)
+    return Line(
+        call_sid=said.call_sid,
+        at=None if at is None else rfc3339(at),
+        role=said.role,
+        agent_id=(said.agent_id or said.sender_id or None) if said.role == "agent" else None,
+        text=None if is_fenced else said.text,
+        is_fenced=is_fenced,
+        length=len(said.text),
+        message_id=said.message_id,
+        conversation_id=said.conversation_id,
+    )
+
+
+def _message(said: Joined) -> StoredMessage:
+    at = _ms(said.at) or 0
+    return StoredMessage(
+        message_id=said.message_id,
+        role=said.role or "system",
+        sender_id=said.sender_id,
+        text=said.text,
+        sent_at=at,
+        created_at=at,
+    )
+
+
+def _is_in_pause(call: Call, said: Joined) -> bool:
+    """Judged by its time alone; without one it is taken for spoken in the pause."""
+    end = _ms(said.at)
+    return end is None or fenced_by(pauses_of(call), end - _MS_A_WORD * len(said.text.split()), end) is not None
+
+
+def _ms(at: str) -> int | None:
+    try:
+        return (datetime.fromisoformat(at) - datetime(1970, 1, 1)) // timedelta(milliseconds=1)  # noqa: DTZ001  # both are UTC without saying so
+    except (ValueError, TypeError):
+        return None
