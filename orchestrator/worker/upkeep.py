@@ -1,4 +1,4 @@
-"""What a worker process does beside calls: heartbeats, a stream URL at hand, resync, and the after-call queue.
+"""What a worker process does beside calls: heartbeats, a stream URL at hand, resync, after-call queue, nightly export.
 
 Each task runs in a thread of its own with its own pace; a failure of one round is logged and the next round tries
 again. All end when `stopping` is set.
@@ -14,7 +14,8 @@ import structlog
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.store import health as store_health
-from orchestrator.transcripts import after_call
+from orchestrator.transcripts import after_call, batch_nightly
+from orchestrator.transcripts.batch_work import work_folder
 from orchestrator.worker.resync import Resync
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Upkeep:
             "store-check": lambda: self._repeat(STORE_CHECK_S, self._check_store),
             "resync": lambda: self._repeat(RESYNC_S, self._resync.look),
             "after-call": self._serve_after_call,
+            "batch-export": self._export_nightly,
         }
         return [threading.Thread(target=task, name=name, daemon=True) for name, task in tasks.items()]
 
@@ -78,6 +80,12 @@ class Upkeep:
         for warning in found if found != self._warned else ():
             log.warning("redis-warning", worker=self._worker, why=warning)
         self._warned = found
+
+    def _export_nightly(self) -> None:
+        """Not in the first moments: a worker that starts has calls to look after."""
+        nightly = batch_nightly.Nightly(self._services, self._stopping, work_folder(self._services.settings))
+        while not self._stopping.wait(batch_nightly.LOOK_S):
+            self._safely(nightly.look)
 
     # --- after the call ------------------------------------------------------------------------------------------
 
