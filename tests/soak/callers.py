@@ -21,7 +21,8 @@ from tests.soak.site import SoakSite, now
 
 ACKNOWLEDGED_WITHIN_S = 20.0
 _ASKED_AGAIN_S = 0.3
-_QUIET_S = 1.0
+_QUIET_S = 5.0
+"""Nothing more arrives: the media stream is down, or begun anew in the middle of it."""
 _HTTP_S = 20.0
 _CARD = "my card number is four two four two and the code is one two three"
 
@@ -99,19 +100,21 @@ class Caller:
     def _pay(self) -> None:
         """Card details are spoken once the desktop's pause was acknowledged, and over before it resumes."""
         informed_at = self._report("pause", reason="payment")
-        began = now()
+        began, before_ms = now(), self._received_ms("payment")
         seconds = self._act("say", {"role": "customer", "kind": "payment", "text": _CARD})["seconds"]
         time.sleep(seconds)
-        self._until_arrived("payment")
+        self._until_arrived("payment", before_ms + 1000 * seconds)
         self.private.append(Private("payment", began, now(), informed_at))
         self._report("resume", reason="payment")
 
-    def _until_arrived(self, kind: str) -> None:
-        """On a busy machine audio runs late: wait until no more of this kind reaches ASAPP."""
-        before, now_ms = -1.0, self._received_ms(kind)
-        while now_ms != before:
-            time.sleep(_QUIET_S)
-            before, now_ms = now_ms, self._received_ms(kind)
+    def _until_arrived(self, kind: str, least_ms: float) -> None:
+        """On a busy machine audio runs late: wait until all of it has reached ASAPP, or none comes any more."""
+        received_ms, since = self._received_ms(kind), time.monotonic()
+        while received_ms < least_ms and time.monotonic() - since < _QUIET_S:
+            time.sleep(_ASKED_AGAIN_S)
+            now_ms = self._received_ms(kind)
+            if now_ms > received_ms:
+                received_ms, since = now_ms, time.monotonic()
 
     def _received_ms(self, kind: str) -> float:
         answer = self.site.http.get(f"{self.site.asapp_url}/_emulator/calls/{self.sid}", timeout=_HTTP_S)
