@@ -24,6 +24,7 @@ _ASKED_AGAIN_S = 0.3
 _QUIET_S = 5.0
 """Nothing more arrives: the media stream is down, or begun anew in the middle of it."""
 _HTTP_S = 20.0
+_FRAMES_MS = 40
 _CARD = "my card number is four two four two and the code is one two three"
 
 
@@ -103,7 +104,7 @@ class Caller:
         began, before_ms = now(), self._received_ms("payment")
         seconds = self._act("say", {"role": "customer", "kind": "payment", "text": _CARD})["seconds"]
         time.sleep(seconds)
-        self._until_arrived("payment", before_ms + 1000 * seconds)
+        self._until_arrived("payment", before_ms + 1000 * seconds - _FRAMES_MS)
         self.private.append(Private("payment", began, now(), informed_at))
         self._report("resume", reason="payment")
 
