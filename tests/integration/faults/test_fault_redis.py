@@ -194,3 +194,19 @@ def test_fault_6_every_key_of_a_call_expires(floor: Floor) -> None:
     assert not [name for name in lasting if sid in name]
     fixed = {keys.SHARDS, keys.WORKERS, MARK}
     assert {name for name in lasting if name not in fixed and name.rpartition(":")[2] not in HOLDS_AND_LASTS} == set()
+
+
+def test_fault_33_a_redis_that_may_forget_is_told_at_the_start(
+    more_redis: Callable[..., RedisServer], make_floor: MakeFloor
+) -> None:
+    """33: no append-only file, keys evicted: `/readyz` and metrics say so, and nobody is turned away for it."""
+    server = more_redis("--appendonly", "no", "--maxmemory-policy", "allkeys-lru", "--maxmemory", "100mb")
+    floor = make_floor(redis_url=server.url, METRICS_TOKEN="fake-metrics")
+    client = create_app(services=floor.services).test_client()
+    until(floor.services.heartbeat.workers, 5, "a worker lives")
+    page = client.get("/readyz")
+    assert page.status_code == 200
+    assert "append-only" in page.text
+    assert "evicts" in page.text
+    metrics = client.get("/metrics", headers={"Authorization": "Bearer fake-metrics"}).text
+    assert "orchestrator_redis_warnings 2" in metrics

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from orchestrator.core import events as e
 from orchestrator.store import keys
 from orchestrator.store.keys import Keys
@@ -23,9 +25,11 @@ from tests.integration.faults.vendors import START, STOP, Mood
 ROOT = Path(__file__).parents[3]
 _DIES = """
 from pathlib import Path
+from orchestrator import log
 from orchestrator.services import build
 from orchestrator.settings import Settings
 from orchestrator.worker.loop import Worker
+log.configure("json", "info")
 worker = Worker(build(Settings.from_environment()), threads=2)
 worker.start()
 worker._held = None
@@ -41,10 +45,11 @@ def test_fault_47_a_poison_call(make_floor: Callable[..., Floor]) -> None:
     good = services.redis.execute_command("HGET", Keys().of(poisoned).document, "document")
     services.redis.execute_command("HSET", Keys().of(poisoned).document, "document", b'{"not": "a call"}')
     worker = Worker(services, threads=2)
-    for _ in range(poison.PARKED_AFTER):
-        services.queue.mark(poisoned)
-        while (claim := services.queue.claim("test", lease_ms=LEASE_MS)) is not None:
-            worker._work_safely(claim)
+    with capture_logs():  # twenty tracebacks for a terminal take a while
+        for _ in range(poison.PARKED_AFTER):
+            services.queue.mark(poisoned)
+            while (claim := services.queue.claim("test", lease_ms=LEASE_MS)) is not None:
+                worker._work_safely(claim)
     assert floor.state(other) == "transcribing"
     assert len(vendors.requests(STOP, poisoned)) == 2, "it was not left listening"
     assert poison.parked(services) == [poisoned]
