@@ -82,4 +82,8 @@ def _has_hash_of(body: bytes, path_and_query: str) -> bool:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    """Bytes that were no UTF-8 as they arrived (`surrogateescape`); any other text in some way that does not raise."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

@@ -87,13 +87,16 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def voice_request(form: Form) -> VoiceRequest:
-    """The parameters of a TwiML fetch. `parameters` holds all of them, `SipHeader_X` is `sip_headers["X"]`."""
+    """The parameters of a TwiML fetch. `parameters` holds all of them, `SipHeader_X` is `sip_headers["X"]`.
+
+    A caller waits for the answer, so only what no answer can do without must be well formed.
+    """
     return VoiceRequest(
         call_sid=_sid(form, "CallSid", "CA"),
         caller=_text(form, "From"),
         called=_text(form, "To"),
         direction=_text(form, "Direction"),
-        parent=_sid_or_none(form, "ParentCallSid", "CA"),
+        parent=_matching(form.get("ParentCallSid"), "CA"),
         status=_text(form, "CallStatus"),
         sip_domain=_text(form, "SipDomain"),
         sip_headers={name[10:]: value for name, value in form.items() if name.startswith("SipHeader_")},
@@ -106,7 +109,7 @@ def dial_ended(form: Form) -> DialResult:
     return DialResult(
         leg=_sid(form, "CallSid", "CA"),
         outcome=_text(form, "DialCallStatus") or _text(form, "QueueResult"),
-        child=_sid_or_none(form, "DialCallSid", "CA"),
+        child=_matching(form.get("DialCallSid"), "CA"),
     )
 
 

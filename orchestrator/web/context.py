@@ -16,7 +16,7 @@ from orchestrator.store.errors import StoreUnavailable
 KEY = "orchestrator"
 CALL_SID = re.compile(r"CA[0-9a-f]{32}\Z")
 MAX_BODY = 64 * 1024
-MAX_FIELDS = 200
+MAX_FIELDS = 2000
 PATIENCE_S = 0.9
 """One operation on a hung Redis takes two seconds; who has seen one this slow must not begin another."""
 
@@ -48,19 +48,30 @@ def body(limit: int = MAX_BODY) -> bytes:
 
 
 def form_items() -> list[tuple[str, str]]:
-    """The form as sent, repeated and empty fields included: the same items are signed and read.
+    """The form as sent, repeated and empty fields included: these items are signed; `readable` is for reading them.
 
-    Raises 400 for more fields than any vendor sends and for what is not UTF-8. A body that is no form has no items.
+    Bytes that are not UTF-8 (a carrier's caller name may have some) are kept as surrogates, so that the signature can
+    be checked over them. Raises 413 above the limit, and 400 for more fields than any vendor sends. A body that is no
+    form has no items.
     """
     raw = body()
     if request.mimetype != "application/x-www-form-urlencoded" or not raw:
         return []
     try:
         return parse_qsl(
-            raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS, separator="&"
+            raw.decode("utf-8", "surrogateescape"),
+            keep_blank_values=True,
+            errors="surrogateescape",
+            max_num_fields=MAX_FIELDS,
+            separator="&",
         )
     except ValueError as error:
         raise BadRequest from error
+
+
+def readable(text: str) -> str:
+    """What can be stored and shown: a replacement character for each byte that was no UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def raw_target() -> str:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from flask import g, request
-from werkzeug.exceptions import BadRequest, Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge
 
-from orchestrator.web.context import CALL_SID, form_items, raw_target, services
+from orchestrator.web.context import CALL_SID, form_items, raw_target, readable, services
 
 
 def check_signature() -> None:
     """A `before_request` of Twilio's blueprints: 403 unless Twilio signed exactly this; leaves the form in `g.form`.
 
     The URL that counts is made of PUBLIC_BASE_URL and the raw target, never of Host or X-Forwarded headers. Of a
-    repeated field the first value is read, of all of them the signature is checked.
+    repeated field the first value is read, of all of them the signature is checked. A body too large to be checked
+    counts as not signed.
     """
     signature = request.headers.get("X-Twilio-Signature")
     if not signature:
         raise Forbidden
-    items = form_items()
+    try:
+        items = form_items()
+    except (BadRequest, RequestEntityTooLarge) as error:
+        raise Forbidden from error
     if not services().signature.is_valid(raw_target(), items, signature, None):
         raise Forbidden
     form: dict[str, str] = {}
     for name, value in items:
-        form.setdefault(name, value)
+        form.setdefault(readable(name), readable(value))
     g.form = form
 
 

@@ -1,14 +1,17 @@
 """`/twilio/voice` and what else Twilio fetches TwiML from. A caller is never dropped because of us.
 
-So these views alone catch everything: whatever fails inside, the profile's route is answered, without a media stream
-if need be; the reconciler adds the stream by REST once the call is known. No vendor is called here. A new call costs
-one round trip to Redis; with Redis away the answer comes within its two seconds.
+So these views alone catch everything: whatever fails inside, and whatever a signed request looks like, the profile's
+route is answered, without a media stream if need be; the reconciler adds the stream by REST once the call is known.
+Only a request without a valid signature is refused. No vendor is called here. A new call costs one round trip to
+Redis; with Redis away the answer comes within its two seconds.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
+from functools import wraps
 
 from flask import Blueprint, Response, g, request
 
@@ -21,9 +24,9 @@ from orchestrator.log import get_logger
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.twilio import twiml, wire
 from orchestrator.web.adoption import apply_or_adopt
-from orchestrator.web.context import lose_patience, received_at, services
+from orchestrator.web.context import CALL_SID, lose_patience, received_at, services
 from orchestrator.web.emergency import is_silencing, stop_at_once
-from orchestrator.web.guard import check_signature, signed_call_sid
+from orchestrator.web.guard import check_signature
 from orchestrator.web.outbound import answer_to_device
 
 bp = Blueprint("voice", __name__, url_prefix="/twilio")
@@ -39,21 +42,48 @@ def _xml(document: str) -> Response:
     return Response(document, content_type="text/xml; charset=utf-8")
 
 
+def _never_drops(document: Callable[[], str]) -> Callable[[], Response]:
+    """A view of this document, and of the route alone when there is none."""
+
+    @wraps(document)
+    def view() -> Response:
+        try:
+            return _xml(document())
+        except OrchestratorError as error:
+            _log.warning("answered the route alone", error_id=error.error_id, field=error.context.get("field"), **_of())
+        except Exception:  # noqa: BLE001  the boundary to the caller: a bug of ours must not drop a call
+            _log.exception("answered the route alone", error_id="internal", **_of())
+        return _xml(_route_alone())
+
+    return view
+
+
+def _of() -> dict[str, str | None]:
+    return {"call_sid": _sid_or_none(g.form.get("CallSid"))}
+
+
+def _sid_or_none(text: str | None) -> str | None:
+    return text if text is not None and CALL_SID.match(text) else None
+
+
+def _route_alone() -> str:
+    """The last resort. A caller without a usable SID still gets a room of their own."""
+    name = _sid_or_none(g.form.get("CallSid")) or f"unknown-{secrets.token_hex(16)}"
+    is_placed = g.form.get("Direction", "").startswith("outbound")
+    profiles, urls = services().profiles, services().callback_urls
+    try:
+        return twiml.route_only(profiles.match(g.form.get("From" if is_placed else "To", "")), name, urls)
+    except Exception:  # noqa: BLE001  as in `_never_drops`
+        _log.exception("answered the default route", error_id="internal", **_of())
+        return twiml.route_only(profiles.default, name, urls)
+
+
 @bp.post("/voice")
-def voice() -> Response:
+@_never_drops
+def voice() -> str:
     """The number's voice URL."""
     fetch = wire.voice_request(g.form)
-    placed = answer_to_device(fetch)
-    if placed is not None:
-        return _xml(placed)
-    profile = services().profiles.match(fetch.own_number)
-    try:
-        return _xml(_answer_to(fetch, profile))
-    except OrchestratorError as error:
-        _log.warning("answered the route alone", call_sid=fetch.call_sid, error_id=error.error_id)
-    except Exception:  # noqa: BLE001  the boundary to the caller: a bug of ours must not drop a call
-        _log.exception("answered the route alone", call_sid=fetch.call_sid, error_id="internal")
-    return _xml(twiml.route_only(profile, fetch.call_sid, services().callback_urls))
+    return answer_to_device(fetch) or _answer_to(fetch, services().profiles.match(fetch.own_number))
 
 
 def _answer_to(fetch: wire.VoiceRequest, profile: Profile) -> str:
@@ -125,40 +155,45 @@ def _customer_id(profile: Profile, fetch: wire.VoiceRequest) -> str:
 
 
 @bp.post("/voice-fallback")
-def voice_fallback() -> Response:
+@_never_drops
+def voice_fallback() -> str:
     """The number's fallback URL: the route alone, no store."""
     fetch = wire.voice_request(g.form)
-    placed = answer_to_device(fetch)
-    if placed is not None:
-        return _xml(placed)
     profile = services().profiles.match(fetch.own_number)
-    return _xml(twiml.fallback(profile, fetch.call_sid, services().callback_urls))
+    return answer_to_device(fetch) or twiml.fallback(profile, fetch.call_sid, services().callback_urls)
 
 
 @bp.post("/dial-ended")
-def dial_ended() -> Response:
+@_never_drops
+def dial_ended() -> str:
     """What follows a dial or queue. The answer waits for nobody; the worker stops ASAPP meanwhile."""
-    result = wire.dial_ended(g.form)
-    call = _known_call(result.leg, lambda known, at: _dial_ended(known, result, at))
-    return _xml(
-        twiml.dial_ended(
-            call.profile,
-            call.call_sid,
-            outcome=result.outcome,
-            had_agent=had_agent(call),
-            streams=_stream_names(call),
-            urls=services().callback_urls,
-            is_last=request.args.get("last") == "1",
-        )
+    form = _form_of_leg()
+    result = wire.dial_ended(form)
+    call = _known_call(form, lambda known, at: _dial_ended(known, result, at))
+    return twiml.dial_ended(
+        call.profile,
+        call.call_sid,
+        outcome=result.outcome,
+        had_agent=had_agent(call),
+        streams=_stream_names(call),
+        urls=services().callback_urls,
+        is_last=request.args.get("last") == "1",
     )
 
 
 @bp.post("/survey")
-def survey() -> Response:
+@_never_drops
+def survey() -> str:
     """The step in front of the survey."""
-    leg = wire.dial_ended(g.form).leg
-    call = _known_call(leg, lambda _, at: SurveyReached(at=at))
-    return _xml(twiml.survey(call.profile, _stream_names(call)))
+    call = _known_call(_form_of_leg(), lambda _, at: SurveyReached(at=at))
+    return twiml.survey(call.profile, _stream_names(call))
+
+
+def _form_of_leg() -> dict[str, str]:
+    """The form; where its Call SID is none, with the one of the URL that we handed out."""
+    form: dict[str, str] = g.form
+    named = _sid_or_none(request.args.get("call"))
+    return form if named is None or _sid_or_none(form.get("CallSid")) else {**form, "CallSid": named}
 
 
 def _dial_ended(call: Call, result: wire.DialResult, at: int) -> DialEnded:
@@ -166,10 +201,13 @@ def _dial_ended(call: Call, result: wire.DialResult, at: int) -> DialEnded:
     return DialEnded(at=at, outcome=result.outcome, goes_to_survey=goes_to_survey, child=result.child)
 
 
-def _known_call(leg: str, event_for: Callable[[Call, int], DialEnded | SurveyReached]) -> Call:
-    """The call after this event; when that fails, a call of this leg with what its number's profile says."""
-    call_sid = signed_call_sid() or leg
-    own_number = wire.voice_request(g.form).own_number
+def _known_call(form: dict[str, str], event_for: Callable[[Call, int], DialEnded | SurveyReached]) -> Call:
+    """The call after this event; when that fails, a call of this leg with what its number's profile says.
+
+    A `?call=` that is no SID, which is none of ours, counts as absent.
+    """
+    fetch = wire.voice_request(form)
+    call_sid, own_number = _sid_or_none(request.args.get("call")) or fetch.call_sid, fetch.own_number
     stand_in = Call(call_sid=call_sid, profile=services().profiles.match(own_number), created_at=0)
     try:
         at = received_at()

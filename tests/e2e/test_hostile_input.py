@@ -78,6 +78,23 @@ def test_signed_nonsense_is_no_call(site: Site, endpoint: str) -> None:
     assert all(call["call_sid"] != nonsense for call in site.api("/calls?limit=200")["calls"])
 
 
+@pytest.mark.parametrize("path", ["voice", "voice-fallback", "dial-ended?call=x", "survey?call=x"])
+@pytest.mark.parametrize("sid", [None, "CA/../../etc", ""])
+def test_whoever_is_on_the_line_gets_a_document(site: Site, call_sid: str, path: str, sid: str | None) -> None:
+    """Where Twilio waits for TwiML, odd fields of a signed request do not drop the caller."""
+    odd = {
+        "CallSid": call_sid if sid is None else sid,
+        "ParentCallSid": "?",
+        "DialCallSid": "?",
+        "CallerName": "R\ufffd",
+    }
+    many = {f"SipHeader_X-{number}": "x" for number in range(300)}
+    answer = post_signed(site, f"/twilio/{path}", {**form_of(call_sid), **odd, **many})
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/xml")
+    assert answer.text.startswith("<?xml")
+
+
 @pytest.mark.parametrize("endpoint", FROM_TWILIO)
 def test_oversized_forms_are_refused(site: Site, call_sid: str, endpoint: str) -> None:
     """413 or 403 above 64 KiB, and for more fields than any vendor sends: no parser is fed with them."""

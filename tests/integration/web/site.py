@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from http.server import ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote_to_bytes, urlencode
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -75,6 +77,20 @@ class Site:
             data=urlencode(items),
             content_type="application/x-www-form-urlencoded",
             headers={"X-Twilio-Signature": signed if signature is None else signature},
+        )
+
+    def twilio_raw(self, path: str, form: bytes) -> TestResponse:
+        """The same for a body in bytes of any kind, each field once; signed over those bytes."""
+        pairs = sorted(
+            (name, unquote_to_bytes(value)) for name, _, value in (p.partition(b"=") for p in form.split(b"&"))
+        )
+        text = f"{BASE}/twilio/{path}".encode() + b"".join(name + value for name, value in pairs)
+        signature = base64.b64encode(hmac.digest(TOKEN.encode(), text, "sha1")).decode()
+        return self.client.post(
+            f"/twilio/{path}",
+            data=form,
+            content_type="application/x-www-form-urlencoded",
+            headers={"X-Twilio-Signature": signature},
         )
 
     def api(self, method: str, path: str, *, key: str | None = "fake-key", **options: Any) -> TestResponse:

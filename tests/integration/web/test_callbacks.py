@@ -160,8 +160,6 @@ def test_a_terminal_status_of_the_customer_s_leg_ends_the_call(site: Site) -> No
         ("conference-status", news("participant-join", CALL, 1) | {"SequenceNumber": "one"}),
         ("conference-status", news("participant-hold", CALL, 1) | {"ConferenceSid": "}:"}),
         ("taskrouter-events", {"EventType": "task.created", "TaskSid": "x"}),
-        ("dial-ended", {"CallSid": ""}),
-        ("survey", {}),
     ],
 )
 def test_a_signed_but_malformed_request_is_refused_and_changes_nothing(

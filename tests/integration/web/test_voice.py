@@ -9,6 +9,8 @@ import pytest
 
 from orchestrator.clock import Clock
 from orchestrator.core.events import StreamFailed
+from orchestrator.core.profile import Profile
+from orchestrator.profiles import Profiles
 from tests.integration.conftest import RedisServer
 from tests.integration.web.site import CALL, MakeSettings, Site, Vendor, open_site
 
@@ -92,10 +94,63 @@ def test_what_a_caller_names_itself_cannot_become_markup(with_url: Site, field: 
 
 
 @pytest.mark.parametrize("sid", ["", "CA1", "CA" + "g" * 32, "CA" + "A" * 32, "}:x", "CA" + "a" * 10_000])
-def test_a_call_sid_that_is_none_is_refused(site: Site, sid: str) -> None:
-    """400, and nothing is stored."""
-    assert site.arrive(sid).status_code == 400
+def test_a_caller_without_a_call_sid_gets_a_room_of_their_own(site: Site, sid: str) -> None:
+    """The route, never in a room that somebody else may be in; nothing is stored."""
+    rooms = [ET.fromstring(site.arrive(sid).text).findtext("Dial/Conference") for _ in range(2)]  # noqa: S314  ours
+    assert all(rooms)
+    assert rooms[0] != rooms[1]
     assert site.services.store.list().calls == []
+
+
+SIGNED_ODDITIES = {
+    "a caller's name in Latin-1": b"&CallerName=Ren%E9",
+    "a caller's name in raw bytes": b"&CallerName=Ren\xe9",
+    "a parent that is no SID": b"&ParentCallSid=someone",
+    "a child that is no SID": b"&DialCallSid=someone&DialCallStatus=no-answer",
+    "more headers than usual": b"".join(b"&SipHeader_X-%d=%d" % (number, number) for number in range(500)),
+}
+
+
+@pytest.mark.parametrize(
+    "path", ["voice", "voice-fallback", "dial-ended", "survey", "dial-ended?call=x", "survey?call="]
+)
+@pytest.mark.parametrize("oddity", SIGNED_ODDITIES)
+def test_whatever_is_signed_is_answered_with_a_document(site: Site, path: str, oddity: str) -> None:
+    """Odd fields and a `?call=` that is none of ours do not drop the caller, and the call is known all the same."""
+    form = b"CallSid=%s&From=%%2B15555550101&To=%%2B15555550100&Direction=inbound" % CALL.encode()
+    answer = site.twilio_raw(path, form + SIGNED_ODDITIES[oddity])
+    assert answer.status_code == 200
+    assert answer.content_type.startswith("text/xml")
+    assert tags(answer.text)[0] == "Response"
+    assert (site.services.store.load(CALL) is None) == (path == "voice-fallback")
+
+
+def test_a_caller_name_that_is_no_utf_8_costs_the_call_nothing(with_url: Site) -> None:
+    """Media stream and route as for anybody else."""
+    plain = tags(with_url.arrive("CA" + "b" * 32).text)
+    form = b"CallSid=%s&From=%%2B15555550101&To=%%2B15555550100&CallerName=Ren%%E9" % CALL.encode()
+    assert tags(with_url.twilio_raw("voice", form).text) == plain
+
+
+def test_the_call_of_the_url_stands_in_for_a_call_sid_that_is_none(site: Site) -> None:
+    """What follows the dial is answered for the call that our URL names."""
+    site.arrive(called="+15555550102")
+    answer = site.twilio(f"dial-ended?call={CALL}", {"CallSid": "CA1", "DialCallStatus": "no-answer"})
+    number = ET.fromstring(answer.text).findtext("Dial/Number")  # noqa: S314  our own answer
+    assert number == "+15555550188"
+
+
+@pytest.mark.parametrize("path", ["voice", "voice-fallback", "dial-ended", "survey"])
+def test_a_bug_outside_the_store_does_not_drop_the_caller_either(site: Site, path: str) -> None:
+    """Profiles that cannot be matched leave the default one's route."""
+
+    class Broken(Profiles):
+        def match(self, called: str) -> Profile:
+            raise ZeroDivisionError(called)
+
+    site.services.__dict__["profiles"] = Broken(site.services.profiles.default)
+    form = {"CallSid": CALL, "To": "+15555550100", "From": "client:agent-amy"}
+    assert tags(site.twilio(path, form).text) == ["Response", "Dial", "Conference"]
 
 
 def test_a_forged_request_touches_no_redis(with_url: Site) -> None:
@@ -124,17 +179,17 @@ def test_host_and_forwarded_headers_mean_nothing(site: Site) -> None:
 
 
 def test_an_oversized_or_overfull_form_is_refused_before_it_is_read(site: Site) -> None:
-    """413 above 64 KiB, 400 above 200 fields."""
+    """403 above 64 KiB and above 2000 fields: what cannot be checked is not signed."""
     headers = {"X-Twilio-Signature": FORGED, "Content-Type": "application/x-www-form-urlencoded"}
-    assert site.client.post("/twilio/voice", data="a=" + "b" * 70_000, headers=headers).status_code == 413
-    assert site.client.post("/twilio/voice", data="&".join(["a=b"] * 201), headers=headers).status_code == 400
+    for body in ("a=" + "b" * 70_000, "&".join(["a=b"] * 2001)):
+        assert site.client.post("/twilio/voice", data=body, headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("body", [b"CallSid=%ff", b"\xff\xfe", b"&&&", b"=", b"%", b"CallSid"])
 def test_a_form_that_is_none_never_does_worse_than_being_refused(site: Site, body: bytes) -> None:
-    """400 or 403, never 500."""
+    """403: a wrong signature comes before everything else that is wrong."""
     headers = {"X-Twilio-Signature": FORGED, "Content-Type": "application/x-www-form-urlencoded"}
-    assert site.client.post("/twilio/voice", data=body, headers=headers).status_code in {400, 403}
+    assert site.client.post("/twilio/voice", data=body, headers=headers).status_code == 403
 
 
 def test_the_fallback_answers_the_route_without_the_store(with_url: Site) -> None:
