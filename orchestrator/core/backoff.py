@@ -11,6 +11,10 @@ STOP_DEADLINE_MS = 3_000
 """From a pause being known to the media stream being cut, if off is not confirmed."""
 STOP_REQUEST_MS = 2_000
 STOP_WRITE_OFF_MS = 600_000
+READ_WHILE_HEARD_MS = 500
+"""The most that a look at Twilio takes in all while transcription is not off: a stop must not wait behind it."""
+STREAM_STOP_WHILE_HEARD_MS = 1_000
+"""The same for stopping a media stream that is one too many."""
 SETTLE_MS = 300
 STREAM_DEADLINE_MS = 8_000
 STREAM_YOUNG_MS = 3_000

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from orchestrator.core.actions import (
     Action,
@@ -27,6 +28,7 @@ from orchestrator.core.actions import (
 )
 from orchestrator.core.applied.streams import next_stream_name
 from orchestrator.core.backoff import (
+    READ_WHILE_HEARD_MS,
     RESTARTS_LIMIT,
     RESTARTS_WINDOW_MS,
     STOP_DEADLINE_MS,
@@ -34,6 +36,7 @@ from orchestrator.core.backoff import (
     STOP_WRITE_OFF_MS,
     STOPPED_ALONE_MS,
     STREAM_DEADLINE_MS,
+    STREAM_STOP_WHILE_HEARD_MS,
     SURVEY_STEP_MS,
 )
 from orchestrator.core.call import Call, MediaStream, Progress, StreamState, Survey, TranscriptionState
@@ -68,8 +71,21 @@ def reconcile(call: Call, now: int) -> Plan:
         if isinstance(step, int):
             times.append(step)
         elif step is not None:
-            return Plan(action=step)
+            return Plan(action=_bounded(call, step))
     return Plan(look_again_at=min(times, default=None))
+
+
+def _bounded(call: Call, action: Action) -> Action:
+    """While something may be transcribed nothing that can wait keeps the call for long: a stop may be next."""
+    if call.transcription.state is TranscriptionState.OFF:
+        return action
+    match action:
+        case ReadCall() | ReadLeg() | ReadParticipants():
+            return replace(action, timeout_ms=min(action.timeout_ms, READ_WHILE_HEARD_MS))
+        case StopStream(purpose="unwanted"):
+            return replace(action, timeout_ms=min(action.timeout_ms, STREAM_STOP_WHILE_HEARD_MS))
+        case _:
+            return action
 
 
 def is_urgent(call: Call, plan: Plan) -> bool:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from orchestrator.core import actions as a
 from orchestrator.core import events as e
 from orchestrator.core.actions import Outcome, Verdict
-from orchestrator.core.call import Progress, StreamState
+from orchestrator.core.call import Progress, StreamState, TranscriptionState
 from orchestrator.twilio import twiml
 from orchestrator.worker.guards import DAY_IS_OVER, NO_PLACE, Guards
 
@@ -41,6 +41,12 @@ def _has_url_failed(call: Call) -> bool:
     if before is None or before.state is not StreamState.FAILED or before.live_at is not None:
         return False
     return before.sid is not None or before.origin == "twiml"
+
+
+def _place_wait_s(call: Call, action: a.VendorAction) -> float:
+    """What can be done later does not wait for a place while something may be transcribed: a stop may be next."""
+    can_be_later = isinstance(action, _READS) or (isinstance(action, a.StopStream) and action.purpose != "cut")
+    return 0.0 if can_be_later and call.transcription.state is not TranscriptionState.OFF else 1.0
 
 
 class Executor:
@@ -76,7 +82,7 @@ class Executor:
         """The event that tells what became of it."""
         if isinstance(action, _ASAPP_ACTIONS):
             return self._ended(action, attempt, self._ask_asapp(call, action))
-        with self._twilio_place() as has_place:
+        with self._twilio_place(_place_wait_s(call, action)) as has_place:
             if not has_place:
                 busy = Outcome(verdict=Verdict.REFUSED_FOR_NOW, family="429", code=NO_PLACE, detail=_NO_PLACE)
                 return self._unread(action) or self._ended(action, attempt, busy)
@@ -132,7 +138,7 @@ class Executor:
 
     def _read_call(self, call: Call, action: a.ReadCall) -> e.CallRead | Outcome:
         """Of a SID that is in doubt also whose leg it is and what its numbers ask for: from its parent leg, if any."""
-        services = self._services
+        services, deadline = self._services, time.monotonic() + action.timeout_ms / 1000
         read = services.twilio.read_call(call.call_sid, at=services.clock.now_ms(), timeout_ms=action.timeout_ms)
         if isinstance(read, Outcome) or call.progress is not Progress.UNKNOWN or read.status in _TELLS_NOTHING:
             return read
@@ -140,7 +146,8 @@ class Executor:
         if read.parent is None:
             device = profiles.for_device(read.customer_number, read.called_number)
             return replace(read, profile=device or profiles.match(read.called_number))
-        parent = services.twilio.read_call(read.parent, at=services.clock.now_ms(), timeout_ms=action.timeout_ms)
+        left_ms = max(0, round((deadline - time.monotonic()) * 1000))
+        parent = services.twilio.read_call(read.parent, at=services.clock.now_ms(), timeout_ms=left_ms)
         if isinstance(parent, Outcome):
             return parent
         device = profiles.for_device(parent.customer_number, read.customer_number)
@@ -180,10 +187,10 @@ class Executor:
         )
 
     @contextmanager
-    def _twilio_place(self) -> Iterator[bool]:
+    def _twilio_place(self, wait_s: float) -> Iterator[bool]:
         """One of the account's concurrent requests; a short wait for one, then without."""
         places = self._services.budgets.twilio
-        deadline = time.monotonic() + 1.0
+        deadline = time.monotonic() + wait_s
         place = places.enter()
         while place is None and time.monotonic() < deadline:
             time.sleep(_PLACE_WAIT_MS / 1000)

@@ -46,7 +46,7 @@ def test_stops_are_sent_if_twilio_cannot_say() -> None:
 def test_lost_read_is_made_again() -> None:
     """An unverified call without a read due gets one."""
     unread = replace(adopted().call, readings=())
-    assert reconcile(unread, unread.created_at).action == ReadCall(why="adopted")
+    assert reconcile(unread, unread.created_at).action == ReadCall(why="adopted", timeout_ms=500)
 
 
 def test_ringing_call_is_looked_at_again() -> None:

@@ -5,10 +5,20 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core import events as e
-from orchestrator.core.actions import NoteTime, Outcome, StartTranscription, StopStream, StopTranscription, Verdict
+from orchestrator.core.actions import (
+    NoteTime,
+    Outcome,
+    ReadCall,
+    ReadLeg,
+    ReadParticipants,
+    StartTranscription,
+    StopStream,
+    StopTranscription,
+    Verdict,
+)
 from orchestrator.core.backoff import REASSERT_MS, STOP_WRITE_OFF_MS
 from orchestrator.core.reconcile import is_urgent
-from tests.unit.core.given import Story
+from tests.unit.core.given import Story, sid
 
 NOT_CONFIRMED = [Verdict.UNKNOWN, Verdict.FAILED, Verdict.REFUSED_FOR_NOW, Verdict.TERMINAL, Verdict.NOT_FOUND]
 
@@ -245,3 +255,21 @@ def test_exposure_is_counted() -> None:
     story.at(1_000).customer_unheld().at(300).settles().at(1_000).customer_held().at(400).stream_stopped()
     assert story.call.unwanted_ms == 1_400
     assert not isinstance(story.next_action(), StopStream)
+
+
+def test_looks_at_twilio_are_short_while_something_may_be_heard() -> None:
+    """A hold that comes in while Twilio is slow waits for half a second, not for three; with it off there is time."""
+    story = Story().talks().told(e.AuditRequested)
+    assert story.next_is(ReadCall).timeout_ms == 500
+    story.told(e.CallRead, status="in-progress")
+    assert story.next_is(ReadParticipants).timeout_ms == 500
+    story.settles().news(e.ParticipantJoined, sid("CA", "somebody"))
+    assert story.next_is(ReadLeg).timeout_ms == 500
+    story.settles().customer_held().settles().told(e.AuditRequested)
+    assert (story.transcription, story.next_is(ReadCall).timeout_ms) == ("off", 3_000)
+
+
+def test_stopping_an_extra_stream_is_short_while_something_may_be_heard() -> None:
+    """A second stream that turned up goes down within a second's wait; the cut itself keeps its three."""
+    story = Story().talks().stream_started("asapp-7")
+    assert (story.next_is(StopStream).purpose, story.next_is(StopStream).timeout_ms) == ("unwanted", 1_000)

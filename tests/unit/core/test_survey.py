@@ -42,7 +42,7 @@ def test_only_one_step_left() -> None:
 def test_request_under_way_does_not_outlast_the_steps() -> None:
     """A stop of the stream is given no more time than the steps have left."""
     story = transferred().answers(Verdict.UNKNOWN, after=2_000)
-    assert story.next_is(StopStream).timeout_ms == 2_000
+    assert story.next_is(StopStream).timeout_ms == 1_000
     assert transferred().at(1_500).answers().next_is(StopStream).timeout_ms == 500
     assert transferred().at(1_900).answers().next_is(StopStream).timeout_ms == 250
 
