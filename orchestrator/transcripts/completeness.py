@@ -1,7 +1,7 @@
 """Is every word here? What the vendor promised in its stop summaries beside what came, by role and source.
 
 Whether a summary counts its own segment or all so far is not documented: the stricter reading holds unless real-time
-messages and the finished call's list both say that the counts run on.
+messages and the finished call's list together say that the counts run on: in every segment and for both roles.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ LIST_LIMIT = 1000
 """The finished call's list never has more messages; one that long may have been cut (ASAPP's Twilio guide)."""
 
 ROLES = ("customer", "agent")
+_ENOUGH = 10
+"""With fewer utterances, counts that run on cannot be told from losses."""
 
 
 def account(call: Call, found: Merged, listed: int | None) -> dict[str, Any]:
     """`listed`: how many messages the finished call's list had; None while it has not been fetched."""
-    promised = {role: _promised(call, found, role, listed) for role in ROLES}
+    promised = _promised(call, found, listed)
     missing = {role: max(0, promised[role] - found.total.get(role, 0)) for role in ROLES}
     sources = [each.source for each in found.utterances]
     return {
@@ -47,19 +49,22 @@ def is_complete(call: Call, told: dict[str, Any]) -> bool | None:
     return True if is_all_promised or has_whole_list else None
 
 
-def _promised(call: Call, found: Merged, role: str, listed: int | None) -> int:
-    counts = [segment.promised.get(role, 0) for segment in call.segments]
-    if not counts or listed is None or listed >= LIST_LIMIT or not _does_run_on(counts):
-        return sum(counts)
+def _promised(call: Call, found: Merged, listed: int | None) -> dict[str, int]:
+    counts = {role: [segment.promised.get(role, 0) for segment in call.segments] for role in ROLES}
+    does_run_on = (
+        listed is not None
+        and sum(found.total.values()) >= _ENOUGH
+        and all(_does_run_on(found, role, counts[role]) for role in ROLES)
+    )
+    return {role: max(rows, default=0) if does_run_on else sum(rows) for role, rows in counts.items()}
+
+
+def _does_run_on(found: Merged, role: str, counts: Sequence[int]) -> bool:
+    """Every segment has just as many utterances as its count is above the one before."""
     heard = [0] * len(counts)
     told = [(each.role, each.segment) for each in found.utterances]
     told += [(each.role, each.segment) for each in found.quarantined]
     for speaker, segment in told:
         if speaker == role and segment is not None:
             heard[segment] += 1
-    steps = [later - earlier for earlier, later in zip([0, *counts], counts, strict=False)]
-    return counts[-1] if heard == steps and found.total.get(role, 0) == counts[-1] else sum(counts)
-
-
-def _does_run_on(counts: Sequence[int]) -> bool:
-    return len(counts) > 1 and list(counts) == sorted(counts)
+    return heard == [later - earlier for earlier, later in zip([0, *counts], counts, strict=False)]

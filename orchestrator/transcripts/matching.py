@@ -1,8 +1,8 @@
 """Which messages of a later source are which known utterances.
 
-First the same words of the same role, the nearest in time where words are repeated; then words that differ a little and
-are close in time. The vendor's clock and the meaning of its timestamps are not known, so the usual distance between its
-times and ours is learnt from the words that occur once.
+First the same words of the same role, the nearest in time; then words that differ a little and are closer still. The
+vendor's clock and the meaning of its timestamps are not known, so the usual distance between its times and ours is
+learnt from the words that occur once; until enough of them agree, the clocks are taken to be about the same.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from orchestrator.asapp.wire import StoredMessage
 from orchestrator.transcripts.entry import Entry, length_of
 from orchestrator.transcripts.fence import words_of
 
-_NEAR_MS = 3_000
+_NEAR_MS = 1_500
 _ALIKE = 0.75
 _ALIKE_LENGTH = 0.8
 _MANY_PAIRS = 250_000
-_ANY_MS = 2**62
+_SAME_MS = 2_000
 _FAR_MS = 30_000
 _SURE = 3
 """So many words that occur once tell how the clocks differ; from then on a repeated word is not looked for far off."""
@@ -39,14 +39,25 @@ def matched(entries: Sequence[Entry], items: Sequence[StoredMessage], prints: Se
         if mark:
             told[mark].append(index)
     once = [(known[mark][0], rows[0]) for mark, rows in told.items() if len(rows) == len(known.get(mark, ())) == 1]
-    skew_ms = median_low([entries[number].end - items[index].sent_at for number, index in once]) if once else 0
-    within_ms = _FAR_MS if len(once) >= _SURE else _ANY_MS
-    found = {index: number for number, index in once}
+    skew_ms, is_sure = _skew([entries[number].end - items[index].sent_at for number, index in once])
+    within_ms = _SAME_MS if is_sure else _FAR_MS
+    found: dict[int, int] = {}
     for mark, rows in told.items():
-        if len(rows) != 1 or len(known.get(mark, ())) != 1:
-            found.update(_nearest(entries, known.get(mark, []), items, rows, skew_ms, within_ms))
+        found.update(_nearest(entries, known.get(mark, []), items, rows, skew_ms, within_ms))
     found.update(_alike(entries, items, found, skew_ms))
     return {index: entries[number] for index, number in found.items()}, skew_ms
+
+
+def _skew(distances: list[int]) -> tuple[int, bool]:
+    """How much later utterances end than the source says, and whether enough of them agree on it."""
+    if len(distances) < _SURE:
+        return 0, False
+
+    def agreeing(skew_ms: int) -> list[int]:
+        return [each for each in distances if abs(each - skew_ms) <= _SAME_MS]
+
+    best = max((agreeing(0), agreeing(median_low(distances))), key=len)
+    return (median_low(best), True) if len(best) >= _SURE else (0, False)
 
 
 def _nearest(
