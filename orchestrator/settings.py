@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from orchestrator.errors import ConfigurationError
 from orchestrator.secret import Secret
+from orchestrator.store.connect import check as redis_fault
 
-REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -227,13 +227,6 @@ def _account_sid(value: str) -> str | None:
     return None if re.fullmatch(r"AC[0-9a-zA-Z]{32}", value) else "must be AC and 32 letters or digits"
 
 
-def _redis_url(value: str) -> str | None:
-    scheme, separator, rest = value.partition("://")
-    if scheme not in REDIS_SCHEMES or not separator or not rest:
-        return f"must start with one of: {', '.join(f'{each}://' for each in REDIS_SCHEMES)}"
-    return None
-
-
 def _archive_url(value: str) -> str | None:
     scheme, separator, rest = value.partition("://")
     return None if separator and rest and re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) else "must be a URL"
@@ -281,7 +274,7 @@ def _api_key_pair(read: _Reader) -> tuple[Secret, Secret]:
 def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Settings:
     key, secret = _api_key_pair(read)
     return Settings(
-        redis_url=read.required("REDIS_URL", _redis_url) if needs_redis else read.optional("REDIS_URL", _redis_url),
+        redis_url=read.required("REDIS_URL", redis_fault) if needs_redis else read.optional("REDIS_URL", redis_fault),
         embedded_data_dir=read.text("EMBEDDED_DATA_DIR") or None,
         worker_threads=read.number("WORKER_THREADS", 16, 1, 512),
         inline_worker_threads=read.number("INLINE_WORKER_THREADS", inline_worker_threads, 0, 512),

@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
+from redis.connection import parse_url
 from redis.exceptions import AuthenticationError, ConnectionError, NoScriptError, RedisError, TimeoutError  # noqa: A004  redis-py's names
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
 SOCKET_TIMEOUT_S = 1.0
 SOCKET_CONNECT_TIMEOUT_S = 0.5
 LONGEST_BLOCK_S = 0.5
+SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 DEFAULT_PORT = 6379
 DEFAULT_SENTINEL_PORT = 26379
+_HIGHEST_PORT = 65535
 
 
 class Redis(Protocol):
@@ -111,6 +114,24 @@ def connect(url: str, *, max_connections: int = 256) -> Redis:
     raise StoreMisconfigured("REDIS_URL must begin with redis, rediss, unix, redis+sentinel or redis+cluster")
 
 
+def check(url: str) -> str | None:
+    """What keeps `url` from being understood, without its value; None for a good one. Connects to nothing."""
+    scheme, separator, rest = url.partition("://")
+    if scheme not in SCHEMES or not separator or not rest:
+        return f"must start with one of: {', '.join(f'{each}://' for each in SCHEMES)}"
+    try:
+        if "+" not in scheme:
+            parse_url(url)  # type: ignore[no-untyped-call]  # redis-py leaves it without types
+        elif scheme.endswith("+sentinel"):
+            _sentinel(urlsplit(url), max_connections=1)
+        else:
+            _hosts(urlsplit(url), DEFAULT_PORT)
+    except (ValueError, TypeError):
+        form = "host:port,host:port/service/db" if scheme.endswith("+sentinel") else "host:port"
+        return f"cannot be understood; write {scheme}://{form}"
+    return None
+
+
 def _single(url: str, max_connections: int) -> Redis:
     options = settings(max_connections)
     if url.startswith("unix"):
@@ -144,6 +165,8 @@ def _hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
         host, _, port = each.rpartition(":") if ":" in each else (each, "", "")
         if not host:
             raise ValueError("an address is missing")
+        if not 0 < int(port or default_port) <= _HIGHEST_PORT:
+            raise ValueError("a port is out of range")
         hosts.append((host, int(port or default_port)))
     return hosts
 

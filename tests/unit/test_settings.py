@@ -60,6 +60,13 @@ def test_every_fault_is_told_in_one_message() -> None:
     ("name", "value"),
     [
         ("REDIS_URL", "http://x"),
+        ("REDIS_URL", "redis://host:port/0"),
+        ("REDIS_URL", "redis://host:99999/0"),
+        ("REDIS_URL", "redis+sentinel://one:26379,two:26379"),
+        ("REDIS_URL", "redis+sentinel://one:x/service"),
+        ("REDIS_URL", "redis+sentinel://one:26379/service/zero"),
+        ("REDIS_URL", "rediss+cluster://one:70000"),
+        ("REDIS_URL", "redis+cluster://one:6379,,"),
         ("PUBLIC_BASE_URL", "calls.example.com"),
         ("PUBLIC_BASE_URL", "https://calls.example.com/?a=b"),
         ("PUBLIC_BASE_URL", "https://user:pw@calls.example.com"),
@@ -84,6 +91,13 @@ def test_a_malformed_variable_is_named(name: str, value: str) -> None:
     """The one fault names the variable and does not repeat the value."""
     (fault,) = faults(**{name: value})
     assert fault.startswith(name)
+    assert name != "REDIS_URL" or value not in fault
+
+
+def test_redis_is_not_asked_for_a_start() -> None:
+    """Every way to run Redis is understood, and none of them is connected to."""
+    for url in ("redis://h:1/2", "unix:///run/x?db=1", "redis+sentinel://a,b:1/s/3", "rediss+cluster://:pw@a:1,b"):
+        assert read(REDIS_URL=url).redis_url == url
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "localhost:9", "[::1]:2"])
