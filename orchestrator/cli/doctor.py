@@ -1,7 +1,8 @@
 """`orchestrator doctor`: is everything in place? Each line says what was found and, where it is wrong, the fix.
 
 `--release` is for a release phase: quick, without writes, and without asking the vendors, so that a vendor's bad day
-does not hold up a deployment. Exit 0: all well; 1: something is wrong; 2: the configuration is (told by the start).
+does not hold up a deployment; it wants the settings that the processes after it want, REDIS_URL included. Exit 0: all
+well; 1: something is wrong; 2: the configuration is (told by the start).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import click
+import fsspec
 
 from orchestrator.cli.reading import services
 from orchestrator.core.actions import Outcome, Verdict
@@ -32,8 +34,8 @@ class Finding:
 @click.option("--release", is_flag=True, help="Quick and without writes; does not ask the vendors.")
 def command(release: bool) -> None:
     """Check configuration, Redis, and both vendors' accounts."""
-    built = services()
-    findings = [Finding("configuration", False, "settings and profiles are valid"), *_redis(built)]
+    built = services(needs_redis=release)
+    findings = [Finding("configuration", False, "settings and profiles are valid"), *_left_out(built), *_redis(built)]
     if not release:
         findings += [*_asapp(built), *_twilio(built)]
     for finding in findings:
@@ -43,6 +45,23 @@ def command(release: bool) -> None:
             click.echo(f"      fix: {finding.fix}")
     if any(finding.is_bad for finding in findings):
         raise SystemExit(1)
+
+
+def _left_out(services: Services) -> Iterator[Finding]:
+    """What a process starts without and is then missed."""
+    settings = services.settings
+    if not settings.transcript_webhook_secret:
+        told = "TRANSCRIPT_WEBHOOK_SECRET is not set: every transcript that ASAPP sends is answered 401"
+        yield Finding("transcripts", True, told, "set it to the secret that ASAPP was given for the webhook")
+    if not settings.agent_api_keys:
+        told = "AGENT_API_KEYS is not set: no agent's desktop can report or ask anything"
+        yield Finding("desktop API", None, told, "set it to name:key for each desktop that calls /api")
+    scheme = (settings.archive_url or "file").partition("://")[0]
+    try:
+        fsspec.get_filesystem_class(scheme)
+    except (ImportError, ValueError) as error:
+        told = f"ARCHIVE_URL cannot be written to: {error}"
+        yield Finding("archive", True, told, f"install fsspec's package for {scheme}://")
 
 
 def _redis(services: Services) -> Iterator[Finding]:

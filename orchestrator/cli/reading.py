@@ -12,12 +12,13 @@ from orchestrator.services import Services, build
 from orchestrator.settings import Settings
 
 
-def services() -> Services:
+def services(*, needs_redis: bool = False) -> Services:
     """From the environment; only warnings are logged, since the answer is what was asked for.
 
-    Without REDIS_URL, the embedded store of `orchestrator serve` is read, whether it runs right now or not.
+    Without REDIS_URL, the embedded store of `orchestrator serve` is read, whether it runs right now or not; with
+    `needs_redis` that is a fault of the configuration.
     """
-    settings = Settings.from_environment(needs_redis=False)
+    settings = Settings.from_environment(needs_redis=needs_redis)
     log.configure(settings.log_format, "warning")
     if settings.redis_url is None:
         from orchestrator.store.embedded import EmbeddedServer  # noqa: PLC0415  needed only without REDIS_URL
