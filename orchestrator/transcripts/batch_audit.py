@@ -11,6 +11,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
@@ -165,10 +166,9 @@ def _named(calls: set[str]) -> dict[str, Any]:
 
 
 def _line(said: Joined, *, is_fenced: bool) -> Line:
-    at = _ms(said.at)
     return Line(
         call_sid=said.call_sid,
-        at=None if at is None else rfc3339(at),
+        at=_told(said.at),
         role=said.role,
         agent_id=(said.agent_id or said.sender_id or None) if said.role == "agent" else None,
         text=None if is_fenced else said.text,
@@ -195,6 +195,11 @@ def _is_in_pause(call: Call, said: Joined) -> bool:
     """Judged by its time alone; without one it is taken for spoken in the pause."""
     end = _ms(said.at)
     return end is None or fenced_by(pauses_of(call), end - _MS_A_WORD * len(said.text.split()), end) is not None
+
+
+@lru_cache(maxsize=256)
+def _told(at: str) -> str | None:
+    return rfc3339(_ms(at))
 
 
 def _ms(at: str) -> int | None:

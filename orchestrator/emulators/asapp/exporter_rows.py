@@ -7,6 +7,7 @@ were ordered. Made-up rows are computed one by one, so a feed of millions needs 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Annotated, Final, Literal
 
@@ -23,8 +24,6 @@ SENDER_TYPES: Final[Mapping[str, Mapping[str, str]]] = {
 _COMPANY: Final = "emulated-company"
 _DAY_S: Final = 86_400
 _ROWS_A_CALL: Final = 40
-_BASE32: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ULID_CHARS: Final = 26
 _SAID: Final = (
     "hello, how can I help you today",
     "I have a question about my last bill, it is higher than the one before",
@@ -85,7 +84,7 @@ def generated(date: str, count: int, first: int, stop: int) -> Iterator[Said]:
         is_agent = turn % 2 == 0
         yield Said(
             call_sid=f"CA{call:032x}",
-            message_id=_ulid(int(start * 1000) * 10_000_000 + index),
+            message_id=f"01{int(start):012d}{index:012d}",
             text=_SAID[index % len(_SAID)],
             role="agent" if is_agent else "customer",
             at=start + index * _DAY_S / count,
@@ -129,18 +128,27 @@ def _stale(said: Said) -> Said:
     return msgspec.structs.replace(said, text=f"draft of: {said.text}", role=turned, at=said.at - 3600)
 
 
+@lru_cache(maxsize=64)
+def _moments(second: int) -> tuple[Row, Row]:
+    """Columns that hold for a whole second: before and after the others."""
+    moment = datetime.fromtimestamp(second, UTC)
+    window = moment.replace(minute=moment.minute // 15 * 15, second=0)
+    times: Row = {
+        "instance_ts": window.strftime("%Y-%m-%d %H:%M:%S.%f+00:00"),
+        "chat_message_event_ts": moment.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    return times, {"dt": moment.strftime("%Y-%m-%d"), "hr": moment.strftime("%H")}
+
+
 def _row(said: Said, feed: str, senders: str) -> Row:
-    moment = datetime.fromtimestamp(said.at, UTC)
-    window = moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
+    times, place = _moments(int(said.at))
     common: Row = {
         "company_marker": _COMPANY,
         "conversation_id": f"01{said.call_sid[-24:].upper()}",
         "message_id": said.message_id,
-        "instance_ts": window.strftime("%Y-%m-%d %H:%M:%S.%f+00:00"),
-        "chat_message_event_ts": moment.strftime("%Y-%m-%d %H:%M:%S"),
+        **times,
         "external_conversation_id": said.call_sid,
     }
-    place: Row = {"dt": moment.strftime("%Y-%m-%d"), "hr": moment.strftime("%H")}
     if feed == UTTERANCES:
         return {**common, "utterance": said.text, **place}
     return {
@@ -153,7 +161,3 @@ def _row(said: Said, feed: str, senders: str) -> Row:
         "tags": "",
         **place,
     }
-
-
-def _ulid(number: int) -> str:
-    return "".join(_BASE32[number >> (5 * place) & 31] for place in reversed(range(_ULID_CHARS)))
