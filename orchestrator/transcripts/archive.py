@@ -79,6 +79,8 @@ class Archive:
     def write(self, call: Call, document: dict[str, Any]) -> bool:
         """Whether it was written; False when a more complete one is there. Raises `archive-unavailable`."""
         there = self.read(call)
+        if there is not None and there.get("segments") and not call.segments:
+            return False  # known again by a late callback, after Redis had forgotten it
         if there is not None and _rank(there) > _rank(document) and _fenced(there) >= _fenced(document):
             return False
         try:

@@ -162,6 +162,8 @@ def call_read(call: Call, event: CallRead) -> Call:
                 called_number=call.called_number or event.called_number,
             )
             return numbers if call.is_ended else replace(numbers, progress=Progress.IN_PROGRESS)
+        case "ended" if _is_unverified(call):
+            return _dropped(call, event.at, "found ended")
         case "ended":
             return ended(without_reading(call, "call"), event.at, event.reason or "found ended")
         case "missing":
@@ -197,7 +199,7 @@ def _missing(call: Call, at: int) -> Call:
 
 
 def _dropped(call: Call, at: int, reason: str) -> Call:
-    """Never a call of ours: nothing is done for it any more."""
+    """Never a call of ours, or one of long ago that a replayed callback told of: nothing is done for it any more."""
     off = replace(call.transcription, state=TranscriptionState.OFF)
     return replace(ended(call, at, reason), progress=Progress.DROPPED, transcription=off)
 

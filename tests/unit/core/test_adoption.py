@@ -88,9 +88,16 @@ def test_day_old_replay_does_nothing() -> None:
 
 
 def test_replay_of_a_call_that_has_ended() -> None:
-    """A call that Twilio knows as ended ends; off is confirmed."""
-    story = adopted().told(e.CallRead, status="ended", reason="completed").settles()
-    assert (story.state, story.transcription) == ("ended", "off")
+    """A call that Twilio knows as ended at the first look was none of today's: nothing is sent, nothing handed over."""
+    story = adopted().told(e.CallRead, status="ended", reason="completed")
+    assert (story.state, story.transcription, story.call.progress) == ("ended", "off", Progress.DROPPED)
+    assert (story.plan().action, story.plan().look_again_at) == (None, None)
+
+
+def test_adopted_call_that_was_seen_alive_ends_as_any_other() -> None:
+    """Once Twilio has said in progress, its end is an end: off is made sure of, the after-call work is due."""
+    story = in_talk().settles().told(e.CallRead, status="ended", reason="completed").settles()
+    assert (story.call.progress, story.transcription, story.call.is_handed_over) == (Progress.ENDED, "off", True)
 
 
 def test_another_calls_leg_is_dropped() -> None:

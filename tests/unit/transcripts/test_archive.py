@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from orchestrator.core.call import Call, Gap, Progress, Segment
 from orchestrator.core.profile import Profile
@@ -61,6 +62,17 @@ def test_a_more_complete_document_stays(
     document = archive.read(CALL)
     assert document is not None
     assert (document["complete"], len(document["utterances"])) == kept
+
+
+def test_a_call_without_segments_replaces_no_conversation(tmp_path: Path) -> None:
+    """Known again by a late callback the call has nothing to say, which is not more complete than what was said."""
+    archive, again = Archive(tmp_path.as_uri()), replace(CALL, segments=())
+    archive.write(CALL, given_document(None, 2))
+    emptied = {**given_document(True, 0), "segments": []}
+    assert not archive.write(again, emptied)
+    document = archive.read(CALL)
+    assert document is not None
+    assert len(document["utterances"]) == 2
 
 
 def test_an_archive_that_cannot_be_written_is_told_as_such(tmp_path: Path) -> None:
