@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from orchestrator.core import events
+from orchestrator.core.applied.desktop import CONSENT
 from orchestrator.errors import OrchestratorError
 from orchestrator.web.context import CALL_SID
 
@@ -139,6 +140,8 @@ def _fault(reported: Reported) -> str | None:
         return "agent_leg must be a Call SID"
     if reported.reason is not None and not _REASON.match(reported.reason):
         return "reason must be 1 to 32 characters of a-z and -"
+    if reported.reason == CONSENT and reported.type in {"pause", "resume"}:
+        return "consent is withdrawn and given by consent-withdrawn and consent-given"
     if reported.sequence is not None and not 0 <= reported.sequence < _MAX_SEQUENCE:
         return "sequence must be a whole number from 0"
     return _time_fault(reported.occurred_at)

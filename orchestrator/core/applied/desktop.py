@@ -86,7 +86,8 @@ def pause_requested(call: Call, event: PauseRequested) -> Call:
 
 
 def pause_lifted(call: Call, event: PauseLifted) -> Call:
-    return without_pause(call, event.reason)
+    """Consent is given by `consent-given` alone."""
+    return call if event.reason == CONSENT else without_pause(call, event.reason)
 
 
 def consent_given(call: Call, _event: ConsentGiven) -> Call:

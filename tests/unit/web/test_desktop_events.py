@@ -58,6 +58,8 @@ def test_the_source_s_time_is_clamped_to_five_seconds(seconds: int, expected: in
         b'{"type": "agent-connected", "agent_id": ""}',
         b'{"type": "hold", "event_id": "a\\nb"}',
         b'{"type": "hold", "sequence": -1}',
+        b'{"type": "resume", "reason": "consent"}',
+        b'{"type": "pause", "reason": "consent"}',
         b'{"type": "hold", "sequence": "1"}',
         b'{"type": "hold", "occurred_at": "yesterday"}',
         b'{"type": "hold", "occurred_at": "2026-01-01T00:00:00"}',
