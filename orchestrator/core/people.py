@@ -75,22 +75,27 @@ def current_agent(call: Call) -> Agent | None:
 
 def pause_reason(call: Call) -> str | None:
     """Why a conversation is paused, for people: a named reason, else a hold; None when it is not paused."""
-    if call.pauses:
-        return call.pauses[0].reason
+    return next(_pause_reasons(call), None)
+
+
+def _pause_reasons(call: Call) -> Iterator[str]:
+    yield from (pause.reason for pause in call.pauses)
     if is_customer_held(call):
-        return "hold"
+        yield "hold"
     agents = connected_agents(call)
     if agents and all(is_agent_held(call, agent) for agent in agents):
-        return "agent-hold"
-    return None
+        yield "agent-hold"
 
 
 def has_stream_cutting_pause(call: Call) -> bool:
-    """A reason stands for which not even audio may leave; consent not yet given is always one."""
-    return any(
-        pause.reason in call.profile.cut_stream_on or (pause.reason == "consent" and pause.source == "profile")
-        for pause in call.pauses
-    )
+    """A reason stands for which not even audio may leave; consent not yet given is always one.
+
+    `hold` stands for every hold of the customer, `hold:desktop` for those that the desktop told of.
+    """
+    if any(pause.reason == "consent" and pause.source == "profile" for pause in call.pauses):
+        return True
+    named = call.profile.cut_stream_on
+    return any(reason in named or reason.partition(":")[0] in named for reason in _pause_reasons(call))
 
 
 def had_agent(call: Call) -> bool:

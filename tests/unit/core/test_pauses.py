@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from orchestrator.core import events as e
@@ -143,6 +145,29 @@ def test_reasons_of_cut_stream_on_cut_even_if_the_stop_fails() -> None:
     story = Story(cut_stream_on=("payment",)).talks().paused("payment")
     story.answers(Verdict.FAILED, after=100)
     story.next_is(StopStream)
+
+
+@pytest.mark.parametrize(
+    ("reason", "hold"),
+    [
+        ("hold", Story.customer_held),
+        ("hold", lambda story: story.told(e.HoldReported)),
+        ("hold", lambda story: story.paused("payment").customer_held()),
+        ("agent-hold", Story.agent_held),
+    ],
+)
+def test_holds_in_cut_stream_on_take_the_stream_down(reason: str, hold: Callable[[Story], Story]) -> None:
+    """`hold` and `agent-hold` cut like any other reason, whoever told of them; by default a hold keeps the stream."""
+    story = hold(Story(cut_stream_on=(reason,)).talks())
+    assert (story.wanted.stream, story.settles().stream.state) == (False, "stopped")
+    assert hold(Story().talks()).wanted.stream
+
+
+def test_only_consent_given_gives_consent() -> None:
+    """A `resume` that names consent changes nothing."""
+    story = Story().talks().told(e.ConsentWithdrawn).resumed("consent")
+    assert [pause.reason for pause in story.call.pauses] == ["consent"]
+    assert not Story(consent="required").arrives().resumed("consent").wanted.stream
 
 
 def test_stream_is_not_cut_before_its_stop_was_tried() -> None:
