@@ -5,7 +5,11 @@ from __future__ import annotations
 from flask import g, request
 from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge
 
+from orchestrator.log import get_logger
+from orchestrator.twilio.wire import MalformedRequest
 from orchestrator.web.context import CALL_SID, form_items, raw_target, readable, services
+
+_log = get_logger("orchestrator.web.guard")
 
 
 def check_signature() -> None:
@@ -17,22 +21,28 @@ def check_signature() -> None:
     """
     signature = request.headers.get("X-Twilio-Signature")
     if not signature:
-        raise Forbidden
+        raise _refused("X-Twilio-Signature", "missing")
     try:
         items = form_items()
     except (BadRequest, RequestEntityTooLarge) as error:
-        raise Forbidden from error
+        raise _refused("body", error.name) from error
     if not services().signature.is_valid(raw_target(), items, signature, None):
-        raise Forbidden
+        raise _refused("X-Twilio-Signature", "wrong")
     form: dict[str, str] = {}
     for name, value in items:
         form.setdefault(readable(name), readable(value))
     g.form = form
 
 
+def _refused(field: str, why: str) -> Forbidden:
+    """Told in the log, for a wrong PUBLIC_BASE_URL or token looks like this; of what was sent nothing is."""
+    _log.warning("request refused", error_id="forbidden", endpoint=request.endpoint, field=field, why=why)
+    return Forbidden()
+
+
 def signed_call_sid() -> str | None:
     """The `?call=` of a callback URL that we handed out; the signature covers it. Raises 400 when it is no Call SID."""
     call_sid = request.args.get("call")
     if call_sid is not None and not CALL_SID.match(call_sid):
-        raise BadRequest
+        raise MalformedRequest("call")
     return call_sid

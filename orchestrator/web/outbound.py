@@ -13,7 +13,6 @@ from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
 from flask import g, request
-from werkzeug.exceptions import BadRequest
 
 from orchestrator.core.events import CallArrived, LegAnswered
 from orchestrator.core.people import is_device
@@ -59,7 +58,7 @@ def child_status() -> None:
     """A callback with `?device=`: the customer whom the device dialled has answered, or that leg has ended."""
     device, identity = request.args["device"], request.args.get("identity", "")[:_LONGEST_IDENTITY]
     if not CALL_SID.match(device):
-        raise BadRequest
+        raise wire.MalformedRequest("device")
     incoming = wire.call_status_event(g.form, received_at())
     if incoming is None or incoming.event is None or incoming.leg is None:
         return

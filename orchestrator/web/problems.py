@@ -27,6 +27,8 @@ _SLUGS = {
     413: "too-large",
     415: "unsupported-media-type",
 }
+_TITLES = {"store-unavailable": "The store cannot be reached"}
+"""Of our own failures; their messages may name hosts and are for the log."""
 _INTERNAL = 500
 _log = get_logger("orchestrator.web")
 
@@ -52,6 +54,10 @@ def of_ours(error: OrchestratorError) -> Response:
     status = STATUS.get(error.error_id, _INTERNAL)
     if status >= _INTERNAL:
         _log.warning("request failed", error_id=error.error_id, endpoint=request.endpoint)
+        return _answer(status, error.error_id, _TITLES.get(error.error_id, "Internal error"))
+    if error.error_id == "malformed-request":
+        field = error.context.get("field")
+        _log.warning("request refused", error_id=error.error_id, endpoint=request.endpoint, field=field)
     return _answer(status, error.error_id, error.message)
 
 
