@@ -8,6 +8,7 @@ may come from `NAME_FILE`. No message repeats the value of a secret.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import ipaddress
 import os
 import re
@@ -54,6 +55,12 @@ class Settings:
     asapp_api_secret: Secret
     transcript_webhook_secret: Secret
     transcript_webhook_secret_name: str
+    transcript_webhook_auth: str
+    transcript_webhook_issuer: str
+    transcript_webhook_audience: str
+    transcript_webhook_jwks_url: str | None
+    transcript_webhook_mtls_header: str
+    transcript_webhook_proxies: tuple[str, ...]
     agent_api_keys: Secret
     agent_api_origins: tuple[str, ...]
     console_users: Secret
@@ -236,6 +243,45 @@ def _header_name(value: str) -> str | None:
     return None if _TOKEN_NAME.match(value) else "must be 1 to 64 letters, digits, - or _"
 
 
+def _header_and_value(value: str) -> str | None:
+    name, separator, wanted = value.partition("=")
+    is_good = _TOKEN_NAME.match(name) and separator and wanted.isprintable() and wanted
+    return None if is_good else "must be NAME=VALUE, the header by which the proxy says that it checked a certificate"
+
+
+def _jwks_url(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return "is not a URL"
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+    return None if is_safe and parts.hostname else "must be https (plain http is for loopback hosts only)"
+
+
+def _webhook_auth(read: _Reader) -> str:
+    """How transcripts are authenticated; `oauth2` needs to know whose tokens for whom."""
+    chosen = read.choice("TRANSCRIPT_WEBHOOK_AUTH", "secret", ("secret", "oauth2", "mtls"))
+    needed = [f"TRANSCRIPT_WEBHOOK_{name}" for name in ("ISSUER", "AUDIENCE", "JWKS_URL")]
+    missing = [name for name in needed if not read.text(name)]
+    if chosen == "oauth2" and missing:
+        read.faults.append(f"TRANSCRIPT_WEBHOOK_AUTH=oauth2 needs {', '.join(missing)}")
+    if chosen == "oauth2" and importlib.util.find_spec("cryptography") is None:
+        read.faults.append("TRANSCRIPT_WEBHOOK_AUTH=oauth2 needs: pip install 'asapp-twilio-orchestrator[oauth2]'")
+    return chosen
+
+
+def _networks(read: _Reader) -> tuple[str, ...]:
+    text = read.text("TRANSCRIPT_WEBHOOK_PROXIES", "127.0.0.1,::1")
+    networks = tuple(piece.strip() for piece in text.split(",") if piece.strip())
+    for each in networks:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError:
+            read.faults.append("TRANSCRIPT_WEBHOOK_PROXIES must be addresses or networks, comma-separated")
+            return ()
+    return networks
+
+
 def _origin_fault(origin: str) -> bool:
     try:
         parts = urlsplit(origin)
@@ -296,6 +342,16 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
             read.text("TRANSCRIPT_WEBHOOK_SECRET_NAME", "asapp-webhook-secret"),
             _header_name,
         ),
+        transcript_webhook_auth=_webhook_auth(read),
+        transcript_webhook_issuer=read.text("TRANSCRIPT_WEBHOOK_ISSUER"),
+        transcript_webhook_audience=read.text("TRANSCRIPT_WEBHOOK_AUDIENCE"),
+        transcript_webhook_jwks_url=read.optional("TRANSCRIPT_WEBHOOK_JWKS_URL", _jwks_url),
+        transcript_webhook_mtls_header=read.check(
+            "TRANSCRIPT_WEBHOOK_MTLS_HEADER",
+            read.text("TRANSCRIPT_WEBHOOK_MTLS_HEADER", "X-Client-Verify=SUCCESS"),
+            _header_and_value,
+        ),
+        transcript_webhook_proxies=_networks(read),
         agent_api_keys=_entries(
             read, "AGENT_API_KEYS", "name:key or name:key:read", lambda entry: parse_api_key(entry) is not None
         ),

@@ -7,9 +7,7 @@ are read. No text is ever logged.
 
 from __future__ import annotations
 
-import hmac
-
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from orchestrator.asapp.wire import UnknownType, WireError, transcript_message
@@ -18,6 +16,7 @@ from orchestrator.log import get_logger
 from orchestrator.store.utterances import Added
 from orchestrator.transcripts.utterance import record_of
 from orchestrator.web.context import CALL_SID, body, received_at, services
+from orchestrator.web.transcript_auth import is_authorized
 
 bp = Blueprint("transcripts", __name__, url_prefix="/asapp")
 
@@ -29,9 +28,9 @@ _log = get_logger("orchestrator.web.transcripts")
 @bp.post("/transcripts")
 def transcripts() -> Response:
     tally = services().tally
-    if not _knows_secret():
+    if not is_authorized(services().settings):
         tally.transcript_message("unauthorized")
-        raise OrchestratorError("unauthorized", "The transcript webhook's secret is missing or wrong")
+        raise OrchestratorError("unauthorized", "Who delivers transcripts has to say who they are")
     try:
         message = transcript_message(body(MAX_MESSAGE))
     except RequestEntityTooLarge:
@@ -54,13 +53,3 @@ def transcripts() -> Response:
     if added is Added.LATE:  # the finished call was looked at already: its transcript and archive get another look
         services().slow_queue.mark(message.call_sid, at + LATE_LOOK_MS)
     return Response(status=200)
-
-
-def _knows_secret() -> bool:
-    """Header first, then query parameter; any of the secrets valid now; in constant time."""
-    name = services().settings.transcript_webhook_secret_name
-    given = (request.headers.get(name) or request.args.get(name) or "").encode()
-    found = False
-    for secret in services().settings.transcript_webhook_secret.values():
-        found |= hmac.compare_digest(secret.encode(), given)
-    return found

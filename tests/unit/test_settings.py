@@ -84,6 +84,11 @@ def test_every_fault_is_told_in_one_message() -> None:
         ("PORT", "70000"),
         ("TWILIO_API_KEY", "alone"),
         ("TRANSCRIPT_WEBHOOK_SECRET_NAME", "a b"),
+        ("TRANSCRIPT_WEBHOOK_AUTH", "basic"),
+        ("TRANSCRIPT_WEBHOOK_AUTH", "oauth2"),
+        ("TRANSCRIPT_WEBHOOK_JWKS_URL", "http://issuer.example/keys"),
+        ("TRANSCRIPT_WEBHOOK_MTLS_HEADER", "X-Client-Verify"),
+        ("TRANSCRIPT_WEBHOOK_PROXIES", "proxy"),
         ("ARCHIVE_URL", "nowhere"),
     ],
 )
