@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -29,13 +30,6 @@ def serve_site(request: pytest.FixtureRequest) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture(params=["procfile", "serve"])
-def any_site(request: pytest.FixtureRequest) -> Site:
-    """Each of the two in turn."""
-    found: Site = request.getfixturevalue("site" if request.param == "procfile" else "serve_site")
-    return found
-
-
 @pytest.fixture(scope="session")
 def flipped_site(request: pytest.FixtureRequest) -> Iterator[Site]:
     """The Procfile's, with every point that the vendors leave open set the other way."""
@@ -51,18 +45,24 @@ def third_site(request: pytest.FixtureRequest) -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def on_each_site(site: Site, flipped_site: Site, third_site: Site) -> OnEachSite:
     """Run a story on the Procfile's site with each set of `unconfirmed`, side by side; all its faults are told."""
+    return partial(_side_by_side, dict(zip(SWITCHED, (site, flipped_site, third_site), strict=True)))
 
-    def run(story: Callable[[Site], None]) -> None:
-        with ThreadPoolExecutor() as pool:
-            running = {pool.submit(story, each): name for name, each in named.items()}
-            faults = {name: fault for done, name in running.items() if (fault := done.exception())}
-        for name, fault in faults.items():
-            fault.add_note(f"on the site with the switches {name!r}; failed: {', '.join(faults)}")
-        for fault in faults.values():
-            raise fault
 
-    named = dict(zip(SWITCHED, (site, flipped_site, third_site), strict=True))
-    return run
+@pytest.fixture(scope="session")
+def on_every_site(site: Site, serve_site: Site, flipped_site: Site, third_site: Site) -> OnEachSite:
+    """The same, and on `orchestrator serve` too."""
+    names = (*SWITCHED, "serve")
+    return partial(_side_by_side, dict(zip(names, (site, flipped_site, third_site, serve_site), strict=True)))
+
+
+def _side_by_side(named: Mapping[str, Site], story: Callable[[Site], None]) -> None:
+    with ThreadPoolExecutor() as pool:
+        running = {pool.submit(story, each): name for name, each in named.items()}
+        faults = {name: fault for done, name in running.items() if (fault := done.exception())}
+    for name, fault in faults.items():
+        fault.add_note(f"on the site {name!r}; failed: {', '.join(faults)}")
+    for fault in faults.values():
+        raise fault
 
 
 def _switched(request: pytest.FixtureRequest, name: str) -> Iterator[Site]:

@@ -1,6 +1,6 @@
 """Story 8: the agent hangs up and the survey follows, as the action of the dial or after the conference was ended.
 
-Switches that touch it: streams-on-redirect, stop-unknown-stream, stop-stopped-stream, stop-on-ended-call,
+Switches that touch it: streams-on-redirect, stop-stopped-stream, stop-on-ended-call,
 action-after-hangup, call-reads.
 """
 

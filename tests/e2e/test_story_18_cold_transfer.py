@@ -1,6 +1,6 @@
 """Story 18: the agent leaves, nobody is there for ten seconds, another agent joins; or nobody ever does.
 
-Switches that touch it: start-with-new-agent, stop-unknown-stream, streams-on-redirect, call-reads,
+Switches that touch it: start-with-new-agent, streams-on-redirect, call-reads,
 conference-first-sequence.
 """
 

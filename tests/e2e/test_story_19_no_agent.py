@@ -1,6 +1,6 @@
 """Story 19: the dial or the queue finds no agent: busy, no answer, a full queue.
 
-Switches that touch it: stop-unknown-stream, action-after-hangup, streams-on-redirect, caller-called.
+Switches that touch it: action-after-hangup, streams-on-redirect, caller-called.
 """
 
 import pytest

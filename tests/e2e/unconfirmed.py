@@ -72,7 +72,6 @@ THIRD = Switched(
     twilio={
         "stop-stopped-stream": "21220",
         "stop-on-ended-call": "200",
-        "stop-unknown-stream": "fail",
         "conference-default-events": "none",
         "idempotency-token": "repeats",
         "taskrouter-order": "documented",
