@@ -1,4 +1,4 @@
-"""`/api/v1`: what agent desktops ask and report. JSON, bearer keys; the contract is `docs/api.md`.
+"""`/api/v1`: what agent desktops ask and report. JSON, bearer keys; README.md has an example.
 
 Reports and commands are events like any other: stored, then acted on by a worker. With `?wait=` the answer waits
 until what is true equals what is wanted; waiting costs a thread, so only so many may wait at once.
@@ -6,6 +6,7 @@ until what is true equals what is wanted; waiting costs a thread, so only so man
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from orchestrator.core.call import Call, Progress
 from orchestrator.core.desired import is_converged, state_of
 from orchestrator.core.people import connected_agents
 from orchestrator.errors import OrchestratorError
-from orchestrator.log import clean
+from orchestrator.log import clean, get_logger
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.store.reading import TimelineEntry
 from orchestrator.web import access
@@ -41,6 +42,8 @@ MAX_WAIT_MS = 5000
 WAITERS = 24
 FIRST_LOOK_S = 0.02
 LONGEST_LOOK_S = 0.2
+_log = get_logger("orchestrator.web.api")
+_CURSOR = re.compile(r"[0-9]{1,15}:CA[0-9a-f]{32}\Z")
 _waiters = threading.BoundedSemaphore(WAITERS)
 
 
@@ -52,13 +55,13 @@ def _invalid(name: str, what: str) -> OrchestratorError:
     return OrchestratorError("invalid-parameter", f"{name} {what}", parameter=name)
 
 
-def _number(name: str, default: int, high: int) -> int:
+def _number(name: str, default: int, low: int, high: int) -> int:
     text = request.args.get(name, "")
     if not text:
         return default
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004  more digits than any limit has
-        raise _invalid(name, f"must be a whole number from 0 to {high}")
-    return min(int(text), high)
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+        raise _invalid(name, f"must be a whole number from {low} to {high}")
+    return int(text)
 
 
 @bp.get("/calls")
@@ -66,8 +69,10 @@ def calls() -> Response:
     state, agent_id = request.args.get("state"), request.args.get("agent_id")
     if state is not None and state not in STATES:
         raise _invalid("state", f"must be one of: {', '.join(sorted(STATES))}")
-    limit = max(1, _number("limit", 50, MAX_LIMIT))
-    page = services().store.list(limit=limit, cursor=request.args.get("cursor"), where=_filter(state, agent_id))
+    limit, cursor = _number("limit", 50, 1, MAX_LIMIT), request.args.get("cursor") or None
+    if cursor is not None and not _CURSOR.match(cursor):
+        raise _invalid("cursor", "must be one that a list of calls gave")
+    page = services().store.list(limit=limit, cursor=cursor, where=_filter(state, agent_id))
     return _json({"calls": [call_json(call) for call in page.calls], "cursor": page.cursor})
 
 
@@ -107,7 +112,7 @@ def _known(sid: str) -> Call:
 @bp.post("/calls/<sid>/events")
 def events(sid: str) -> tuple[Response, int] | Response:
     """A fact or a command. 202 with the call; 200 once everything is as wanted, within `?wait=` milliseconds."""
-    wait_ms = _number("wait", 0, MAX_WAIT_MS)
+    wait_ms = _number("wait", 0, 0, MAX_WAIT_MS)
     if not CALL_SID.match(sid):
         raise OrchestratorError("no-such-call", "This is not a Call SID")
     reported = parse(body(), source=g.api_key.name)
@@ -121,32 +126,29 @@ def events(sid: str) -> tuple[Response, int] | Response:
         if is_silencing(reported.event(0)):
             stop_at_once(services(), sid)
         raise
-    reached = _converged(after, wait_ms) if wait_ms else None
-    return _json(call_json(reached or after), 200 if reached is not None else 202)
+    seen = _watched(after, wait_ms) if wait_ms else after
+    return _json(call_json(seen), 200 if wait_ms and is_converged(seen) else 202)
 
 
-def _converged(call: Call, wait_ms: int) -> Call | None:
-    """The call once what is true equals what is wanted; None when time, or the room to wait, has run out."""
+def _watched(call: Call, wait_ms: int) -> Call:
+    """The call once what is true equals what is wanted, or as it is when time, or the room to wait, has run out.
+
+    The event is stored, so a store that fails now only ends the wait.
+    """
     until = time.monotonic() + wait_ms / 1000
-    if is_converged(call):
+    if is_converged(call) or not _waiters.acquire(blocking=False):
         return call
-    if not _waiters.acquire(blocking=False):
-        return None
+    pause = FIRST_LOOK_S
     try:
-        return _watched(call.call_sid, until)
+        while not is_converged(call) and time.monotonic() < until:
+            time.sleep(min(pause, max(0.0, until - time.monotonic())))
+            pause = min(pause * 1.5, LONGEST_LOOK_S)
+            call = services().store.load(call.call_sid) or call
+    except StoreUnavailable as error:
+        _log.warning("stopped waiting for the call", call_sid=call.call_sid, error_id=error.error_id)
     finally:
         _waiters.release()
-
-
-def _watched(call_sid: str, until: float) -> Call | None:
-    pause = FIRST_LOOK_S
-    while time.monotonic() + pause < until:
-        time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_LOOK_S)
-        call = services().store.load(call_sid)
-        if call is not None and is_converged(call):
-            return call
-    return None
+    return call
 
 
 @bp.get("/calls/<sid>/timeline")

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.core import actions as a
 from orchestrator.core import events as e
 from orchestrator.core.desired import desired
+from orchestrator.web.desktop_events import Reported
 from tests.integration.conftest import RedisServer
 from tests.integration.web.site import CALL, MakeSettings, Site, Vendor, open_site
 
@@ -95,6 +96,32 @@ def test_waiting_ends_with_200_once_all_is_as_wanted(site: Site) -> None:
     assert answer.get_json()["state"] == "paused"
 
 
+def test_waiting_shows_the_newest_call_at_its_limit(site: Site) -> None:
+    """Not the one of the report: what happened meanwhile is in it."""
+    site.arrive()
+    bob = Reported(type="agent-connected", agent_id="bob")
+    later = threading.Timer(0.2, lambda: site.services.store.apply(CALL, bob.event(site.services.clock.now_ms())))
+    later.start()
+    answer = site.report(CALL, "?wait=800", type="agent-connected", agent_id="amy")
+    later.join()
+    assert answer.status_code == 202
+    assert answer.get_json() == shown(site)
+
+
+def test_a_store_that_fails_while_waiting_only_ends_the_wait(
+    own_redis: RedisServer, make_settings: MakeSettings, vendor: Vendor
+) -> None:
+    """202 with the call of the report: the event is stored, so nobody needs to send it again."""
+    site = open_site(make_settings(own_redis.url), vendor)
+    site.arrive()
+    end = threading.Timer(0.5, own_redis.end)
+    end.start()
+    answer = site.report(CALL, "?wait=5000", type="agent-connected", agent_id="amy")
+    end.join()
+    assert answer.status_code == 202
+    assert answer.get_json()["agent"]["id"] == "amy"
+
+
 def test_waiting_ends_with_202_at_its_limit(site: Site) -> None:
     """No worker runs here, so what is wanted does not come true."""
     site.arrive()
@@ -158,6 +185,10 @@ def test_a_transcript_comes_in_three_formats(site: Site, form: str, kind: str) -
         ("GET", f"/calls/{OTHER}/transcript", 404, "no-such-call"),
         ("GET", "/calls?state=happy", 400, "invalid-parameter"),
         ("GET", "/calls?limit=-1", 400, "invalid-parameter"),
+        ("GET", "/calls?limit=0", 400, "invalid-parameter"),
+        ("GET", "/calls?limit=201", 400, "invalid-parameter"),
+        ("GET", "/calls?cursor=abc", 400, "invalid-parameter"),
+        ("POST", f"/calls/{OTHER}/events?wait=5001", 400, "invalid-parameter"),
         ("GET", "/calls?limit=" + "9" * 5000, 400, "invalid-parameter"),
         ("POST", f"/calls/{OTHER}/events", 400, "invalid-event"),
         ("POST", f"/calls/{OTHER}/events?wait=soon", 400, "invalid-parameter"),
