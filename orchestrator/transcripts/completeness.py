@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.core.call import Call
+from orchestrator.core.call import Call, TranscriptionState
 from orchestrator.transcripts.merge import Merged
 from orchestrator.transcripts.utterance import AFTER_CALL, BATCH, BOTH, LIVE
 
@@ -39,14 +39,29 @@ def account(call: Call, found: Merged, listed: int | None) -> dict[str, Any]:
 
 
 def is_complete(call: Call, told: dict[str, Any]) -> bool | None:
-    """Whether every utterance that the stop summaries promised is here; None while that cannot be known."""
+    """Whether every utterance that the stop summaries promised is here; None while that cannot be known.
+
+    Without summaries the finished call's list proves it, if it has no fewer messages than came in real time. Without
+    segments only that nothing was ever started does, which nobody knows of an adopted call.
+    """
     if not call.is_ended:
         return None
     if any(told["missing"].values()):
         return False
+    if call.transcription.state is not TranscriptionState.OFF:
+        return None
+    if not call.segments:
+        was_started = call.direction == "adopted" or call.transcription.agent_id is not None
+        return None if was_started or any(told["found"].values()) else True
     is_all_promised = all(segment.promised for segment in call.segments)
-    has_whole_list = told["after_call"] is not None and not told["after_call_truncated"]
-    return True if is_all_promised or has_whole_list else None
+    return True if is_all_promised or _has_whole_list(told) else None
+
+
+def _has_whole_list(told: dict[str, Any]) -> bool:
+    listed = told["after_call"]
+    if not listed or told["after_call_truncated"]:
+        return False  # an empty list is also what ASAPP answers before it has it
+    return bool(listed >= sum(told["live"].values()))
 
 
 def _promised(call: Call, found: Merged, listed: int | None) -> dict[str, int]:

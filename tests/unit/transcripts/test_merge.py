@@ -8,7 +8,17 @@ from typing import Any
 from msgspec.structs import replace
 
 from orchestrator.asapp.wire import StoredMessage
-from orchestrator.core.call import Call, Gap, MediaStream, PausedStretch, Progress, Segment, StreamState
+from orchestrator.core.call import (
+    Call,
+    Gap,
+    MediaStream,
+    PausedStretch,
+    Progress,
+    Segment,
+    StreamState,
+    Transcription,
+    TranscriptionState,
+)
 from orchestrator.core.profile import Profile
 from orchestrator.transcripts import merge, view
 from orchestrator.transcripts.utterance import Received, Utterance
@@ -128,7 +138,23 @@ def test_completeness_is_judged_by_the_stop_summaries() -> None:
     assert document(given_call(), both[:1], None)["complete"] is False
     assert document(given_call(is_ended=False), both, None)["complete"] is None
     assert document(given_call(promised={}), both, None)["complete"] is None
-    assert document(given_call(promised={}), both, [])["complete"] is True
+    listed = [stored("customer", "one", 12_000), stored("agent", "two", 14_000)]
+    assert document(given_call(promised={}), both, listed)["complete"] is True
+
+
+def test_what_nothing_proves_is_not_called_complete() -> None:
+    """A list that is empty or shorter than what came live, off unconfirmed, a start without a word of its end."""
+    both = [heard("c1", "customer", 1_000, 2_000, "one", 12_400), heard("a1", "agent", 3_000, 4_000, "two", 14_400)]
+    untold = given_call(promised={})
+    assert document(untold, both, [])["complete"] is None
+    assert document(untold, [], [])["complete"] is None
+    assert document(untold, both, [stored("customer", "one", 12_000)])["complete"] is None
+    stopping = Transcription(state=TranscriptionState.STOPPING, agent_id="amy")
+    assert document(replace(given_call(), transcription=stopping), both, None)["complete"] is None
+    silent = replace(given_call(), segments=())
+    assert document(silent, [], None)["complete"] is True
+    assert document(replace(silent, transcription=Transcription(agent_id="amy")), [], None)["complete"] is None
+    assert document(replace(silent, direction="adopted"), [], [])["complete"] is None
 
 
 def test_an_ordinary_start_is_no_gap() -> None:
