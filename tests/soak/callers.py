@@ -21,8 +21,7 @@ from tests.soak.site import SoakSite, now
 
 ACKNOWLEDGED_WITHIN_S = 20.0
 _ASKED_AGAIN_S = 0.3
-_QUIET_S = 5.0
-"""Nothing more arrives: the media stream is down, or begun anew in the middle of it."""
+_LATEST_S = 60.0
 _HTTP_S = 20.0
 _FRAMES_MS = 40
 _CARD = "my card number is four two four two and the code is one two three"
@@ -101,25 +100,26 @@ class Caller:
     def _pay(self) -> None:
         """Card details are spoken once the desktop's pause was acknowledged, and over before it resumes."""
         informed_at = self._report("pause", reason="payment")
-        began, before_ms = now(), self._received_ms("payment")
+        began, before = now(), self._seen_by_asapp()
         seconds = self._act("say", {"role": "customer", "kind": "payment", "text": _CARD})["seconds"]
         time.sleep(seconds)
-        self._until_arrived("payment", before_ms + 1000 * seconds - _FRAMES_MS)
+        least_ms = _received_ms(before, "payment") + 1000 * seconds - _FRAMES_MS
+        self._until_arrived("payment", least_ms, _open_streams(before))
         self.private.append(Private("payment", began, now(), informed_at))
         self._report("resume", reason="payment")
 
-    def _until_arrived(self, kind: str, least_ms: float) -> None:
-        """On a busy machine audio runs late: wait until all of it has reached ASAPP, or none comes any more."""
-        received_ms, since = self._received_ms(kind), time.monotonic()
-        while received_ms < least_ms and time.monotonic() - since < _QUIET_S:
+    def _until_arrived(self, kind: str, least_ms: float, streams: set[str]) -> None:
+        """On a busy machine audio runs late: wait until all of it has reached ASAPP, or those streams have ended."""
+        deadline = time.monotonic() + _LATEST_S
+        while time.monotonic() < deadline:
+            seen = self._seen_by_asapp()
+            if _received_ms(seen, kind) >= least_ms or not streams & _open_streams(seen):
+                return
             time.sleep(_ASKED_AGAIN_S)
-            now_ms = self._received_ms(kind)
-            if now_ms > received_ms:
-                received_ms, since = now_ms, time.monotonic()
 
-    def _received_ms(self, kind: str) -> float:
+    def _seen_by_asapp(self) -> dict[str, Any]:
         answer = self.site.http.get(f"{self.site.asapp_url}/_emulator/calls/{self.sid}", timeout=_HTTP_S)
-        return float(answer.json()["received_ms"].get(kind, 0)) if answer.ok else 0.0
+        return dict(answer.json()) if answer.ok else {}
 
     def _cold_transfer(self) -> None:
         self._private(
@@ -219,3 +219,11 @@ class Caller:
             return self.site.http.post(url, json=body, headers=headers, timeout=5.0).ok
         except requests.RequestException:
             return False
+
+
+def _received_ms(seen: dict[str, Any], kind: str) -> float:
+    return float(seen.get("received_ms", {}).get(kind, 0))
+
+
+def _open_streams(seen: dict[str, Any]) -> set[str]:
+    return {stream["stream_sid"] for stream in seen.get("streams", []) if stream["open"]}
