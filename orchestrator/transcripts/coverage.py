@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from orchestrator.core.call import Call, Gap
+from orchestrator.core.call import Call, Gap, Segment
 
 ORDINARY_START_MS = 1_000
 """From the agent's joining to transcription takes some tenths of a second; that is no gap."""
@@ -51,7 +51,8 @@ def coverage(call: Call) -> dict[str, Any]:
     causes: defaultdict[str, int] = defaultdict(int)
     pauses: defaultdict[str, int] = defaultdict(int)
     for segment in call.segments:
-        transcribed[segment.agent_id] += _length(segment.start, segment.end, until)
+        overheard = sum(_shared(segment, pause.start, pause.end, until) for pause in call.paused)
+        transcribed[segment.agent_id] += _length(segment.start, segment.end, until) - overheard
     for gap in told_gaps(call):
         length = _length(gap.start, gap.end, until)
         missing[_agent_of(call, gap)] += length
@@ -71,6 +72,12 @@ def coverage(call: Call) -> dict[str, Any]:
 
 def _length(start: int, end: int | None, until: int) -> int:
     return max(0, (until if end is None else end) - start)
+
+
+def _shared(segment: Segment, start: int, end: int | None, until: int) -> int:
+    """How much of a pause a segment still heard, since the stop took its time."""
+    last = min(until if segment.end is None else segment.end, until if end is None else end)
+    return max(0, last - max(segment.start, start))
 
 
 def _ratio(transcribed: int, missing: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from orchestrator.asapp.wire import StoredMessage
+from orchestrator.transcripts.fence import words_of
 from orchestrator.transcripts.utterance import Received
 
 
@@ -24,11 +25,11 @@ class Entry:
     alternative: str | None = None
 
     def add(self, message: StoredMessage, source: str) -> None:
-        """The same utterance from a later source; where it is written otherwise, both ways are kept."""
+        """The same utterance from a later source; where the words differ, both are kept."""
         self.messages.append(message)
         if self.received is not None:
             self.source = source
-        if self.reason is None and message.text.split() != self.text.split():
+        if self.reason is None and words_of(message.text) != words_of(self.text):
             self.alternative = self.alternative or message.text
 
 
