@@ -8,6 +8,7 @@ from orchestrator.cli.reading import services
 from orchestrator.services import Services
 from orchestrator.store.forgetting import MARK_DAYS, forget
 from orchestrator.transcripts.archive import Archive
+from orchestrator.transcripts.batch_forget import remove_call
 from orchestrator.web.context import CALL_SID
 
 
@@ -15,7 +16,7 @@ from orchestrator.web.context import CALL_SID
 @click.argument("call_sid")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(call_sid: str, *, yes: bool) -> None:
-    """Erase a call for good: transcript, timeline and archive document.
+    """Erase a call for good: transcript, timeline, archive document and exported utterances.
 
     Words that arrive later are not kept either. When the archive cannot be changed, run it again.
     """
@@ -29,6 +30,9 @@ def command(call_sid: str, *, yes: bool) -> None:
     archived = Archive(built.settings.archive_url).remove(sid, created_at) if built.settings.archive_url else 0
     click.echo(f"Redis: {'erased' if was_there else 'nothing there'}")
     click.echo(f"Archive: {archived} erased" if archived else "Archive: nothing there")
+    if built.settings.archive_url:
+        taken_out = remove_call(f"{built.settings.archive_url.rstrip('/')}/batch", sid)
+        click.echo(f"Exported days: {taken_out} utterances erased" if taken_out else "Exported days: nothing there")
     click.echo(f"Words of {sid} that arrive within {MARK_DAYS} days are not kept.")
 
 

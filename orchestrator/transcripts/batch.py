@@ -22,6 +22,7 @@ from orchestrator.asapp.exporter import Exporter, FeedFile
 from orchestrator.errors import OrchestratorError
 from orchestrator.transcripts.batch_audit import Audit
 from orchestrator.transcripts.batch_feed import Pace, files_of, take
+from orchestrator.transcripts.batch_forget import remove_from
 from orchestrator.transcripts.batch_output import Target, write_lines
 from orchestrator.transcripts.batch_rows import WorkFile
 
@@ -64,6 +65,8 @@ def export_day(
             _write(whole, target, audit, work, totals["rows"], pace, step)
             report = audit.report(totals)
             target.publish(whole, report)
+            for call_sid in audit.forgotten_since():
+                remove_from(target.url, call_sid)
             work.discard()
     finally:
         whole.unlink(missing_ok=True)

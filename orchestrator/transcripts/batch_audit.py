@@ -101,6 +101,10 @@ class Audit:
         late = {each.message_id for each in unplaced if pauses and _is_in_pause(call, each)}
         return found.message_ids | late
 
+    def forgotten_since(self) -> list[str]:
+        """Calls that have been forgotten while they were written."""
+        return [sid for sid in self.tally.calls if _CALL_SID.match(sid) and self._services.utterances.is_forgotten(sid)]
+
     # --- the day's report ----------------------------------------------------------------------------------------
 
     def report(self, totals: dict[str, int]) -> dict[str, Any]:

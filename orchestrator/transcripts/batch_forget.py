@@ -27,7 +27,16 @@ def remove_call(folder: str, call_sid: str) -> int:
         for path in sorted(files.glob(f"{root}/utterances-*")):
             if path.endswith((".jsonl", ".csv")):
                 removed += _without(files, path, call_sid)
+            elif path.endswith((".jsonl.part", ".csv.part")):
+                files.rm_file(path)  # left by an export that was cut off, or under way: then that one fails and repeats
     return removed
+
+
+def remove_from(url: str, call_sid: str) -> int:
+    """The same for one exported day."""
+    with _translated():
+        files, path = fsspec.core.url_to_fs(url)
+        return _without(files, path, call_sid)
 
 
 def _without(files: fsspec.AbstractFileSystem, path: str, call_sid: str) -> int:

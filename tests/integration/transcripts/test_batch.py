@@ -20,7 +20,9 @@ from typing import Any
 import msgspec
 import pytest
 import requests
+from click.testing import CliRunner
 
+from orchestrator.cli import main
 from orchestrator.core.call import Call
 from orchestrator.errors import OrchestratorError
 from orchestrator.services import Services, build
@@ -192,6 +194,32 @@ def test_a_forgotten_call_stays_forgotten(site: Site) -> None:
     site.plant(said(SIDS[0], 1, "forget me"), said(SIDS[1], 2, "not me"))
     assert site.export()["feed"]["forgotten"] == 1
     assert [each["text"] for each in site.written()] == ["not me"]
+
+
+def test_a_call_that_is_forgotten_meanwhile_is_taken_out(site: Site) -> None:
+    """Between the writing of its words and their publication."""
+    site.plant(said(SIDS[0], 1, "forget me"), said(SIDS[1], 2, "not me"))
+
+    def forget(phase: str, done: int, total: int) -> None:
+        if (phase, done) == ("write", total):
+            site.services.redis.execute_command("SET", site.services.store.keys.forgotten(SIDS[0]), "1")
+
+    target = Target(str(site.folder / "out"), DAY, "jsonl")
+    export_day(site.services, target, site.folder / "work", step=forget)
+    assert [each["text"] for each in site.written()] == ["not me"]
+
+
+def test_forgetting_reaches_exported_days(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`orchestrator forget` takes the call out of `{ARCHIVE_URL}/batch`, too."""
+    site.plant(said(SIDS[0], 1, "forget me"), said(SIDS[1], 2, "not me"))
+    assert nightly(site).look() == DAY
+    for name, value in site.office.environment.items():
+        monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(main, ["forget", SIDS[0], "--yes"])
+    assert (done.exit_code, "Exported days: 1 utterances erased" in done.output) == (0, True), done.output
+    text = (site.folder / "archive" / "batch" / f"utterances-{DAY}.jsonl").read_text()
+    assert "not me" in text
+    assert "forget me" not in text
 
 
 def test_the_report_tells_differences_both_ways(site: Site) -> None:
