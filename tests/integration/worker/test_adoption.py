@@ -85,8 +85,9 @@ def test_a_replay_of_yesterday_does_nothing(desk: Desk) -> None:
     desk.vendors.leg(CUSTOMER, status="completed")
     adopt(desk, CUSTOMER, e.AgentConnected(at=desk.services.clock.now_ms(), agent_id="amy"))
     desk.turns()
-    assert desk.call(CUSTOMER).is_ended
+    assert desk.call(CUSTOMER).progress is Progress.DROPPED
     assert desk.vendors.requests("/Streams") == []
+    assert desk.vendors.requests("streaming") == []
 
 
 def test_a_parent_that_cannot_be_read_decides_nothing(desk: Desk) -> None:
