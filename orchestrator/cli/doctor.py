@@ -50,7 +50,7 @@ def command(release: bool) -> None:
 def _left_out(services: Services) -> Iterator[Finding]:
     """What a process starts without and is then missed."""
     settings = services.settings
-    if not settings.transcript_webhook_secret:
+    if settings.transcript_webhook_auth == "secret" and not settings.transcript_webhook_secret:
         told = "TRANSCRIPT_WEBHOOK_SECRET is not set: every transcript that ASAPP sends is answered 401"
         yield Finding("transcripts", True, told, "set it to the secret that ASAPP was given for the webhook")
     if not settings.agent_api_keys:
