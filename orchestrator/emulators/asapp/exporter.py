@@ -187,7 +187,7 @@ def _csv(rows: Iterator[Row]) -> Iterator[bytes]:
 
 
 def _gzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    packer = zlib.compressobj(wbits=31)
+    packer = zlib.compressobj(level=1, wbits=31)
     for piece in pieces:
         yield packer.compress(piece)
     yield packer.flush()
