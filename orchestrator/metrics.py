@@ -2,8 +2,8 @@
 
 `measure` is pure: the counters that one event moved. The store adds them to its own in the same commit, so any
 process answers for all. A counter's field is its sample's name as Prometheus writes it (labels included); fields that
-start with `_` are not shown. What does not belong to one call's change (webhooks' times, transcript messages) is
-collected in a `Tally` per process and handed over from time to time.
+start with `_` are not shown. What does not belong to one call's change (webhooks' times, requests to vendors,
+transcript messages) is collected in a `Tally` per process and handed over from time to time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ Change = tuple[Call | None, Call, events.Event]
 
 _FINE = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _COARSE = (0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-_AT_ASAPP = (actions.StartTranscription, actions.StopTranscription)
 _MS = 1000
 
 HELP = {
@@ -63,7 +62,7 @@ def observed(name: str, seconds: float, buckets: Iterable[float] = _COARSE, **la
 def measure(before: Call | None, after: Call, event: events.Event) -> Counts:
     """What one event on a call moved."""
     counts: Counts = defaultdict(float)
-    for part in (_pause_to_off, _recovery, _unwanted, _requests, _waits, _coverage):
+    for part in (_pause_to_off, _recovery, _unwanted, _waits, _coverage):
         for name, value in part((before, after, event)).items():
             counts[name] += value
     return dict(counts)
@@ -94,19 +93,6 @@ def _unwanted(change: Change) -> Counts:
     before, after, _ = change
     grown = after.unwanted_ms - (before.unwanted_ms if before else 0)
     return {"orchestrator_unwanted_transcription_seconds_total": grown / _MS} if grown > 0 else {}
-
-
-def _requests(change: Change) -> Counts:
-    _, _, event = change
-    if not isinstance(event, events.ActionEnded) or isinstance(event.action, actions.NoteTime):
-        return {}
-    name = sample(
-        "orchestrator_provider_requests_total",
-        provider="asapp" if isinstance(event.action, _AT_ASAPP) else "twilio",
-        operation=actions.name_of(event.action),
-        outcome=str(event.outcome.verdict),
-    )
-    return {name: 1.0}
 
 
 def _waits(change: Change) -> Counts:
@@ -162,6 +148,10 @@ class Tally:
     def webhook(self, endpoint: str, status: int, seconds: float) -> None:
         self.add(observed("orchestrator_webhook_seconds", seconds, _FINE, endpoint=endpoint, status=str(status)))
 
+    def provider_request(self, provider: str, operation: str, outcome: str) -> None:
+        name = "orchestrator_provider_requests_total"
+        self.add({sample(name, provider=provider, operation=operation, outcome=outcome): 1.0})
+
     def transcript_message(self, outcome: str) -> None:
         self.add({sample("orchestrator_transcript_messages_total", outcome=outcome): 1.0})
 
@@ -176,12 +166,17 @@ def exposition(counters: Mapping[str, float], calls_by_state: Mapping[str, int])
         shown["orchestrator_coverage_ratio"] = heard / (heard + missing)
     families: dict[str, list[str]] = {name: [] for name in HELP}
     for name in sorted(shown, key=_order):
-        families.setdefault(_family(name), []).append(f"{name} {shown[name]:g}")
+        families.setdefault(_family(name), []).append(f"{name} {_number(shown[name])}")
     lines: list[str] = []
     for family, samples in families.items():
         kind, text = HELP.get(family, ("untyped", "Counted elsewhere."))
         lines += [f"# HELP {family} {text}", f"# TYPE {family} {kind}", *samples]
     return "\n".join(lines) + "\n"
+
+
+def _number(value: float) -> str:
+    """Every digit: a counter that is rounded stands still and then leaps."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def _family(name: str) -> str:

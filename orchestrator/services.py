@@ -7,6 +7,7 @@ Whoever builds it may close it.
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 from orchestrator.asapp.client import AsappClient
 from orchestrator.asapp.stream_url import StreamUrls
@@ -95,7 +96,10 @@ def build(settings: Settings) -> Services:
     clock = Clock(redis)
     keys = Keys(settings.redis_shards)
     http = Http(pool=settings.worker_threads + settings.inline_worker_threads)
-    asapp = AsappClient(http, settings.asapp_api_base_url, settings.asapp_credentials)
+    tally = Tally()
+    asapp = AsappClient(
+        http, settings.asapp_api_base_url, settings.asapp_credentials, partial(tally.provider_request, "asapp")
+    )
     return Services(
         settings=settings,
         profiles=profiles,
@@ -120,10 +124,14 @@ def build(settings: Settings) -> Services:
         http=http,
         asapp=asapp,
         twilio=TwilioClient(
-            http, settings.twilio_api_base_url, settings.twilio_account_sid, settings.twilio_credentials
+            http,
+            settings.twilio_api_base_url,
+            settings.twilio_account_sid,
+            settings.twilio_credentials,
+            partial(tally.provider_request, "twilio"),
         ),
         stream_urls=StreamUrls(redis, asapp, clock),
         signature=SignatureCheck(settings.public_base_url, settings.signing_tokens),
         callback_urls=CallbackUrls(settings.public_base_url),
-        tally=Tally(),
+        tally=tally,
     )

@@ -19,6 +19,7 @@ from orchestrator.asapp import answers
 from orchestrator.asapp.wire import StoredMessage, WireError, stored_messages
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.profile import Profile
+from orchestrator.counting import Count, counted, nowhere
 from orchestrator.http import Answer, Http, NoAnswer, NotSent, TooLarge
 
 _GATEWAY = "/mg-autotranscribe/v1"
@@ -39,11 +40,15 @@ class FetchedUrl(msgspec.Struct, frozen=True, kw_only=True):
 class AsappClient:
     """`credentials()` gives id and secret for each request, so a rotation needs no restart."""
 
-    def __init__(self, http: Http, base_url: str, credentials: Callable[[], tuple[str, str]]) -> None:
+    def __init__(
+        self, http: Http, base_url: str, credentials: Callable[[], tuple[str, str]], count: Count = nowhere
+    ) -> None:
+        self.count = count
         self._http = http
         self._base_url = base_url.rstrip("/")
         self._credentials = credentials
 
+    @counted("stream-url")
     def stream_url(self, *, requested_at_ms: int, timeout_ms: int = 2000) -> FetchedUrl | Outcome:
         """A URL for any number of media streams; `requested_at_ms` is now, by the clock that will judge its age."""
         got = self._ask("GET", _GATEWAY + "/twilio-media-stream-url", timeout_ms)
@@ -52,6 +57,7 @@ class AsappClient:
         url = answers.stream_url(got)
         return url if isinstance(url, Outcome) else FetchedUrl(url=url, requested_at_ms=requested_at_ms)
 
+    @counted("start-transcription")
     def start(
         self, call_sid: str, *, customer_id: str, agent_id: str, profile: Profile, timeout_ms: int = 2000
     ) -> Outcome:
@@ -80,11 +86,13 @@ class AsappClient:
         )
         return got if isinstance(got, Outcome) else answers.streaming(got, is_start=True)
 
+    @counted("stop-transcription")
     def stop(self, call_sid: str, *, timeout_ms: int = 2000) -> Outcome:
         """Transcribe no more. `DONE` carries stream ids and how many transcripts ASAPP counted."""
         got = self._ask("POST", _GATEWAY + "/stop-streaming", timeout_ms, {"namespace": "twilio", "guid": call_sid})
         return got if isinstance(got, Outcome) else answers.streaming(got, is_start=False)
 
+    @counted("messages")
     def messages(self, external_id: str, *, timeout_ms: int = 10_000) -> list[StoredMessage] | Outcome:
         """The call's stored messages, in the order of the answer. Unknown calls: an empty list or `TERMINAL` 404."""
         path = "/conversation/v1/conversation/messages"
@@ -98,6 +106,7 @@ class AsappClient:
         except WireError as error:
             return answers.unreadable(str(error))
 
+    @counted("health")
     def health(self, *, timeout_ms: int = 2000) -> Outcome:
         """`DONE` when ASAPP says that it is well. Counts against the same rate limit as everything else."""
         got = self._ask("GET", "/v1/health", timeout_ms)

@@ -16,6 +16,7 @@ import msgspec
 
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.events import CallRead, LegRead, ParticipantSnapshot, ParticipantsRead
+from orchestrator.counting import Count, counted, nowhere
 from orchestrator.http import Http
 from orchestrator.twilio import answers
 from orchestrator.twilio.sdk import Found, Sdk
@@ -56,9 +57,18 @@ class PhoneNumber(msgspec.Struct, frozen=True, kw_only=True):
 class TwilioClient:
     """Thread-safe. `credentials()`: API key and secret where present, else account SID and token."""
 
-    def __init__(self, http: Http, base_url: str, account_sid: str, credentials: Callable[[], tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        http: Http,
+        base_url: str,
+        account_sid: str,
+        credentials: Callable[[], tuple[str, str]],
+        count: Count = nowhere,
+    ) -> None:
+        self.count = count
         self._sdk = Sdk(http, base_url, account_sid, credentials)
 
+    @counted("create-stream")
     def create_stream(
         self, call_sid: str, *, name: str, url: str, status_callback: str, timeout_ms: int = 3000
     ) -> Outcome:
@@ -78,6 +88,7 @@ class TwilioClient:
 
         return self._attempt(timeout_ms, create, call_sid)
 
+    @counted("stop-stream")
     def stop_stream(self, call_sid: str, sid_or_name: str, *, timeout_ms: int = 3000) -> Outcome:
         """End a stream. `NOT_FOUND` and `NOT_IN_PROGRESS` mean that it does not run."""
 
@@ -87,6 +98,7 @@ class TwilioClient:
 
         return self._attempt(timeout_ms, stop, call_sid, sid_or_name, is_repeatable=True)
 
+    @counted("redirect-to-survey")
     def redirect_call(self, call_sid: str, twiml: str, *, timeout_ms: int = 3000) -> Outcome:
         """Run this document on the leg now. Not repeated even when a connection breaks: a survey starts once."""
 
@@ -96,6 +108,7 @@ class TwilioClient:
 
         return self._attempt(timeout_ms, redirect, call_sid)
 
+    @counted("complete-conference")
     def complete_conference(self, conference: str, *, timeout_ms: int = 3000) -> Outcome:
         """End a conference for everybody in it."""
 
@@ -105,6 +118,7 @@ class TwilioClient:
 
         return self._attempt(timeout_ms, complete, conference, is_repeatable=True)
 
+    @counted("read-call")
     def read_call(self, call_sid: str, *, at: int, timeout_ms: int = 3000) -> CallRead | Outcome:
         """The customer's leg. `missing` only on Twilio's own 20404, not on a proxy's 404. `at` is now."""
 
@@ -126,6 +140,7 @@ class TwilioClient:
         got = self._read(timeout_ms, read, call_sid)
         return CallRead(at=at + taken(), status="missing") if _is_missing(got) else got
 
+    @counted("read-leg")
     def read_leg(self, leg: str, *, call_sid: str, at: int, timeout_ms: int = 3000) -> LegRead | Outcome:
         """Who an unlabelled leg is: whom Twilio dialled, or who called."""
 
@@ -139,6 +154,7 @@ class TwilioClient:
         got = self._read(timeout_ms, read, leg)
         return LegRead(at=at + taken(), leg=leg) if _is_missing(got) else got
 
+    @counted("read-participants")
     def read_participants(self, conference: str, *, at: int, timeout_ms: int = 3000) -> ParticipantsRead | Outcome:
         """Who is in the room, all pages. A conference that Twilio does not know (any more) has nobody in it."""
 
@@ -153,6 +169,7 @@ class TwilioClient:
             return ParticipantsRead(at=at + taken(), asked_at=at, conference=conference)
         return got
 
+    @counted("list-calls")
     def list_calls_in_progress(self, *, timeout_ms: int = 10_000) -> list[ListedLeg] | Outcome:
         """All legs of the account that are in progress, agents' among them; at most 5,000."""
 
@@ -171,6 +188,7 @@ class TwilioClient:
 
         return self._read(timeout_ms, read)
 
+    @counted("read-number")
     def number(self, phone_number: str, *, timeout_ms: int = 10_000) -> PhoneNumber | Outcome:
         """A number of the account as it is configured, or `NOT_FOUND`."""
 
@@ -183,6 +201,7 @@ class TwilioClient:
 
         return self._read(timeout_ms, read)
 
+    @counted("configure-number")
     def configure_number(
         self,
         number_sid: str,

@@ -16,13 +16,13 @@ from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
 from orchestrator.core.desired import state_of
+from orchestrator.counting import hand_over
 from orchestrator.errors import OrchestratorError
 from orchestrator.metrics import exposition, sample
 from orchestrator.services import Services
 from orchestrator.store import health as store_health
 from orchestrator.web.access import has_bearer
 from orchestrator.web.context import services
-from orchestrator.web.tallying import hand_over
 from orchestrator.worker import poison
 
 bp = Blueprint("health", __name__)

@@ -14,26 +14,12 @@ from contextlib import suppress
 
 from flask import Flask, Response, g, request
 
+from orchestrator.counting import HAND_OVER_S, hand_over
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
 from orchestrator.services import Services
 
-EVERY_S = 2.0
-_ADD = "for i = 1, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1]) end return 1"
 _log = get_logger("orchestrator.web.tallying")
-
-
-def hand_over(services: Services) -> None:
-    """Add this process's counts to those in Redis. Raises StoreUnavailable, the counts kept."""
-    counts = services.tally.take()
-    if not counts:
-        return
-    flat = [part for pair in counts.items() for part in pair]
-    try:
-        services.redis.execute_command("EVAL", _ADD, 1, services.store.keys.counters(0), *flat)
-    except OrchestratorError:
-        services.tally.add(counts)
-        raise
 
 
 class Keeper:
@@ -55,7 +41,7 @@ class Keeper:
 
     def _run(self) -> None:
         while True:
-            time.sleep(EVERY_S)
+            time.sleep(HAND_OVER_S)
             try:
                 hand_over(self._services)
             except OrchestratorError as error:

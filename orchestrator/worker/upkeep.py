@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from orchestrator.counting import HAND_OVER_S, hand_over
 from orchestrator.errors import OrchestratorError
 from orchestrator.store import health as store_health
 from orchestrator.transcripts import after_call, batch_nightly
@@ -50,6 +51,7 @@ class Upkeep:
             "stream-url": lambda: self._repeat(PREFETCH_S, self._services.stream_urls.refresh),
             "store-check": lambda: self._repeat(STORE_CHECK_S, self._check_store),
             "resync": lambda: self._repeat(RESYNC_S, self._resync.look),
+            "counts": self._hand_counts_over,
             "after-call": self._serve_after_call,
             "batch-export": self._export_nightly,
         }
@@ -73,6 +75,11 @@ class Upkeep:
 
     def _beat(self) -> None:
         self._services.heartbeat.beat(self._worker, HEARTBEAT_TTL_S)
+
+    def _hand_counts_over(self) -> None:
+        """And once more when it is told to end."""
+        self._repeat(HAND_OVER_S, lambda: hand_over(self._services))
+        self._safely(lambda: hand_over(self._services))
 
     def _check_store(self) -> None:
         """Says at the start, and whenever it changes, what may lose calls: no append-only file, keys evicted."""

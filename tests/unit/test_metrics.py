@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
+from orchestrator.asapp.client import AsappClient
 from orchestrator.core import actions, events
 from orchestrator.core.call import Call, Gap, Progress, Segment, Transcription, TranscriptionState
 from orchestrator.core.profile import Profile
+from orchestrator.http import Http
 from orchestrator.metrics import Tally, exposition, measure, observed, sample
+from orchestrator.twilio.client import TwilioClient
+from tests.scripted_http import ScriptedServer, answer
 
 CALL = Call(call_sid="CA" + "0" * 32, profile=Profile(route="conference"), created_at=1000, updated_at=1000)
 TICK = events.TimePassed(at=3000, what="x")
@@ -44,15 +50,46 @@ def test_unwanted_time_grows_by_the_difference() -> None:
 
 
 def test_requests_are_counted_by_provider_operation_and_outcome() -> None:
-    """Each ended attempt is one request."""
-    ended = events.ActionEnded(
-        at=2000,
-        action=actions.StopTranscription(),
-        attempt=1,
-        outcome=actions.Outcome(verdict=actions.Verdict.ALREADY),
-    )
-    name = 'orchestrator_provider_requests_total{operation="stop-transcription",outcome="already",provider="asapp"}'
-    assert measure(CALL, CALL, ended) == {name: 1.0}
+    """Each request is one, with its outcome; what a call's events tell of it is not counted again."""
+    tally = Tally()
+    server = ScriptedServer()
+    with server:
+        server.script += [answer(500, {}), answer(200, {"streamingUrl": "wss://media.example/fake"})]
+        http = Http(1)
+        client = AsappClient(http, server.url, lambda: ("fake-id", "fake-secret"), partial(tally.provider_request, "a"))
+        client.stop(CALL.call_sid)
+        client.stream_url(requested_at_ms=1)
+        http.close()
+    name = "orchestrator_provider_requests_total"
+    assert tally.take() == {
+        name + '{operation="stop-transcription",outcome="failed",provider="a"}': 1.0,
+        name + '{operation="stream-url",outcome="done",provider="a"}': 1.0,
+    }
+    outcome = actions.Outcome(verdict=actions.Verdict.ALREADY)
+    ended = events.ActionEnded(at=2000, action=actions.StopTranscription(), attempt=1, outcome=outcome)
+    assert measure(CALL, CALL, ended) == {}
+
+
+def test_reads_of_twilio_are_counted() -> None:
+    """A look that finds nothing was a request, too."""
+    tally = Tally()
+    with ScriptedServer() as server:
+        server.script += [answer(404, {"code": 20404, "message": "not found"}), answer(401, {"code": 20003})]
+        http = Http(1)
+        count = partial(tally.provider_request, "twilio")
+        client = TwilioClient(http, server.url, "AC" + "a" * 32, lambda: ("SKfake", "fake-secret"), count)
+        client.read_call(CALL.call_sid, at=1)
+        client.list_calls_in_progress()
+        http.close()
+    operations = [name.split('"')[1::2] for name in tally.take()]
+    assert operations == [["read-call", "done", "twilio"], ["list-calls", "refused-for-now", "twilio"]]
+
+
+def test_counters_keep_every_digit() -> None:
+    """Seven digits and more are told to the last one."""
+    text = exposition({"orchestrator_unwanted_transcription_seconds_total": 1234567.0, "x_total": 0.123456789}, {})
+    assert "orchestrator_unwanted_transcription_seconds_total 1234567\n" in text
+    assert "x_total 0.123456789\n" in text
 
 
 def test_the_wait_for_an_action_runs_from_its_cause() -> None:
