@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.core import actions as a
 from orchestrator.core import events as e
+from orchestrator.core.actions import Verdict
 from tests.unit.core.given import ROOM, Story
 from tests.unit.core.test_state_words import STORIES
 
@@ -43,3 +44,10 @@ def test_problem_stands_beside_any_state(word: str) -> None:
     story._call = STORIES[word].call
     story.at(5_000).told(e.TimePassed, what="utterances-quarantined", subject="2")
     assert (story.state, story.problems) == (word, ["utterances-quarantined"])
+
+
+def test_the_cut_comes_three_seconds_after_the_pause() -> None:
+    """To the millisecond, whatever the constant is called."""
+    story = Story().talks().customer_held().settles_all_but_stops(Verdict.FAILED, for_ms=2_999)
+    assert not isinstance(story.next_action(), a.StopStream)
+    story.at(1).next_is(a.StopStream)
