@@ -22,8 +22,11 @@ _ALIKE_LENGTH = 0.8
 _MANY_PAIRS = 250_000
 _SAME_MS = 2_000
 _FAR_MS = 30_000
+LONG_WORDS = 4
+"""So many words in a row are hardly said twice within half a minute; a "yes" is."""
+
 _SURE = 3
-"""So many words that occur once tell how the clocks differ; from then on a repeated word is not looked for far off."""
+"""So many words that occur once tell how the clocks differ; from then on a short word is not looked for far off."""
 
 Pairs = dict[int, Entry]
 """Position of a message -> the utterance that it is."""
@@ -40,9 +43,10 @@ def matched(entries: Sequence[Entry], items: Sequence[StoredMessage], prints: Se
             told[mark].append(index)
     once = [(known[mark][0], rows[0]) for mark, rows in told.items() if len(rows) == len(known.get(mark, ())) == 1]
     skew_ms, is_sure = _skew([entries[number].end - items[index].sent_at for number, index in once])
-    within_ms = _SAME_MS if is_sure else _FAR_MS
     found: dict[int, int] = {}
     for mark, rows in told.items():
+        is_short = len(items[rows[0]].text.split()) < LONG_WORDS
+        within_ms = _SAME_MS if is_sure and is_short else _FAR_MS
         found.update(_nearest(entries, known.get(mark, []), items, rows, skew_ms, within_ms))
     found.update(_alike(entries, items, found, skew_ms))
     return {index: entries[number] for index, number in found.items()}, skew_ms

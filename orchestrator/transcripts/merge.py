@@ -17,14 +17,13 @@ from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.call import Call
 from orchestrator.transcripts.entry import Entry, length_of
 from orchestrator.transcripts.fence import Stretch, fenced_by, fingerprint, pauses_of
-from orchestrator.transcripts.matching import matched
+from orchestrator.transcripts.matching import LONG_WORDS, matched
 from orchestrator.transcripts.timing import segment_of, times_of
 from orchestrator.transcripts.utterance import AFTER_CALL, BATCH, BOTH, LIVE, Quarantined, Received, Utterance
 
 _WORDS_PER_S = 2.5
 _LEAST_MS = 1_000
 """Where only the end is known: one word is taken to be this long, so that it cannot slip through the fence."""
-_LONG_WORDS = 4
 
 
 class Merged(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +109,7 @@ def _with(
             continue
         end = message.sent_at + skew_ms
         start = end - max(_LEAST_MS, int(1000 * len(message.text.split()) / _WORDS_PER_S))
-        is_repeat = mark in known_fenced - known_kept and len(message.text.split()) >= _LONG_WORDS
+        is_repeat = mark in known_fenced - known_kept and len(message.text.split()) >= LONG_WORDS
         reason = fenced_by(pauses, start, end) or ("pause" if is_repeat or not message.text else None)
         entry = Entry(message.role, message.text, start, end, source, mark, reason)
         entry.messages.append(message)

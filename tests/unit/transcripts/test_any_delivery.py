@@ -25,7 +25,7 @@ LENGTH_MS = 1_500
 ANCHORS_MS = [*range(13_500, 30_000, 6_000), *range(64_500, 80_000, 6_000)]
 """Sentences that occur once and came from everywhere; by them the sources' clocks are compared."""
 SHORT = ["yes", "no thank you", "one moment please"]
-WORDS = [*SHORT, "could you say that again", "my fake number is one two three"]
+WORDS = [*SHORT, "say that again", "fake number one"]
 ROLES = ["customer", "agent"]
 
 
