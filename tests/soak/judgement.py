@@ -13,8 +13,8 @@ these 3.5 s begins them anew at its end. Transcribing later than that within the
 The first wait, before any agent, has no such budget: its 3.5 s are 0. Beside that, private audio heard outside every
 stretch would escape this sum, so by groups of kinds (`_KINDS`): what was heard of them may not be longer than ASAPP
 transcribed within the stretches of that group, on two tracks, and `_SLACK_S` for each stretch (frames on their way).
-On a busy machine the emulator's audio runs late and catches up in a burst, so that a session hears more than it lasts:
-as much more as the call's sessions heard is allowed here, too. The sum above knows moments only and is exact.
+On a busy machine the emulated audio runs late and catches up in a burst: a stretch counts as longer by as much as was
+measured around it (`lateness`), and as much audio more may come in it. The sum above knows moments only and is exact.
 
 **Events lost.** Whatever was answered with success must be in the call's timeline: desktop events by `event_id`,
 conference events by their sequence number, stream events by name and stream.
@@ -35,9 +35,9 @@ from orchestrator.core import events as e
 from orchestrator.core.call import Call, TranscriptionState
 from orchestrator.store.reading import CallReader, TimelineEntry
 from tests.soak.callers import Caller, Private
+from tests.soak.lateness import FRAME_S, Lateness
 
 BOUND_S = 3.5
-FRAME_S = 0.02
 _SLACK_S = 0.3
 _KINDS = {
     "hold": ("hold-music", "held-customer"),
@@ -73,6 +73,7 @@ class Evidence:
     reads: list[Json]
     outages: list[tuple[float, float, str]]
     store: CallReader
+    lateness: Lateness
 
     def judge(self, caller: Caller) -> Verdict:
         verdict = Verdict()
@@ -125,18 +126,19 @@ class Evidence:
             if informed_at is None:
                 continue
             self._hear_stretch(stretch, informed_at, heard, verdict, bound_s=BOUND_S if number else 0.0)
-        burst_s = _burst_s(seen)
         for group, kinds in _KINDS.items():
-            stretches = [
-                (each.began - _SLACK_S, (each.ended or inf) + _SLACK_S)
-                for each in caller.private
-                if each.group == group
-            ]
-            most_s = 2 * sum(overlap(heard, stretch) for stretch in stretches)
+            most_s = sum(self._most_s(each, heard) for each in caller.private if each.group == group)
             heard_s = sum(seen["heard_ms"].get(kind, 0) for kind in kinds) / 1000
-            if heard_s > most_s + burst_s + _SLACK_S:
+            if heard_s > most_s:
                 verdict.unwanted_frames += round((heard_s - most_s) / FRAME_S)
                 verdict.unwanted.append(f"{heard_s:.2f} s of {' and '.join(kinds)} heard, {most_s:.2f} s at most")
+
+    def _most_s(self, stretch: Private, heard: list[Span]) -> float:
+        """The longest that both tracks of a stretch can have been heard, late audio included."""
+        ended = stretch.ended or inf
+        late_s = self.lateness.around(stretch.began, ended)
+        during_s = overlap(heard, (stretch.began - _SLACK_S, ended + late_s + _SLACK_S))
+        return 2 * (during_s + late_s) + _SLACK_S if during_s else 0.0
 
     def _hear_stretch(
         self, stretch: Private, informed_at: float, heard: list[Span], verdict: Verdict, *, bound_s: float
@@ -185,16 +187,6 @@ def transcribing(seen: Json) -> Iterable[Span]:
             if start < end:
                 yield (start, end)
                 reached = end
-
-
-def _burst_s(seen: Json) -> float:
-    """By how much the sessions heard more than two tracks for as long as they lasted."""
-    surplus: list[float] = [
-        sum(session["heard_ms"].values()) / 1000 - 2 * (session["stopped_at"] - session["started_at"])
-        for session in seen["sessions"]
-        if session["stopped_at"]
-    ]
-    return sum(max(0.0, each) for each in surplus)
 
 
 def overlap(spans: Iterable[Span], other: Span) -> float:

@@ -19,6 +19,7 @@ from orchestrator.store.queue import DueQueue
 from orchestrator.store.reading import CallReader
 from tests.soak.callers import Caller
 from tests.soak.judgement import Evidence, Verdict, by_call
+from tests.soak.lateness import Lateness
 from tests.soak.site import SoakSite
 from tests.soak.troubles import Troubles
 
@@ -38,6 +39,7 @@ class Report:
     verdicts: dict[str, Verdict]
     leases_left: int
     due_left: int
+    audio_late_s: float
     converged_in_s: float
     failures: list[str] = field(default_factory=list)
     exceptions: list[str] = field(default_factory=list)
@@ -71,6 +73,7 @@ class Report:
             f"informed of a pause until silence, s: {_percentiles(silence)}",
             f"transcription missing after a failure, s: {_percentiles(gaps)}",
             f"all calls converged {self.converged_in_s:.1f} s after the last one ended",
+            f"the emulated audio ran late by {self.audio_late_s:.1f} s at most",
             *(f"fault not made: {failure}" for failure in self.failures),
             *self.exceptions[:_SHOWN],
         ]
@@ -108,7 +111,9 @@ def _soak(site: SoakSite, seconds: float, seed: int, calls_per_minute: float, pa
     troubles = Troubles(site, seed)
     callers: list[Caller] = []
     threads: list[threading.Thread] = []
+    lateness = Lateness(site, callers)
     troubles.start()
+    lateness.start()
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         caller = Caller(site, random.Random(f"{seed} call {len(callers)}"))  # noqa: S311  as above
@@ -120,15 +125,23 @@ def _soak(site: SoakSite, seconds: float, seed: int, calls_per_minute: float, pa
     troubles.stop()
     for thread in threads:
         thread.join()
-    return _judged(site, [caller for caller in callers if caller.sid], troubles, seconds, patience_s)
+    lateness.stop()
+    return _judged(site, [caller for caller in callers if caller.sid], troubles, lateness, seconds, patience_s)
 
 
-def _judged(site: SoakSite, callers: list[Caller], troubles: Troubles, seconds: float, patience_s: float) -> Report:
+def _judged(
+    site: SoakSite,
+    callers: list[Caller],
+    troubles: Troubles,
+    lateness: Lateness,
+    seconds: float,
+    patience_s: float,
+) -> Report:
     with contextlib.closing(connect(site.redis_url)) as redis:
         store, queue = CallReader(redis, Keys()), DueQueue(redis, Keys())
         began = time.monotonic()
         while True:
-            evidence = _evidence(site, store, troubles, {caller.sid for caller in callers})
+            evidence = _evidence(site, store, troubles, lateness, {caller.sid for caller in callers})
             verdicts = {caller.sid: evidence.judge(caller) for caller in callers}
             state = queue.state(0)
             is_settled = not any(each.unconverged for each in verdicts.values()) and not state.leased and not state.due
@@ -143,6 +156,7 @@ def _judged(site: SoakSite, callers: list[Caller], troubles: Troubles, seconds: 
             verdicts=verdicts,
             leases_left=state.leased,
             due_left=state.due + state.later,
+            audio_late_s=lateness.most_s,
             converged_in_s=time.monotonic() - began,
             failures=[f"{type(each).__name__}: {each}" for each in troubles.failures],
             exceptions=list(_exceptions(site)),
@@ -159,7 +173,7 @@ def _exceptions(site: SoakSite) -> Iterator[str]:
                 yield f"{process.name}: ...{line[-_EXCEPTION_SHOWN:]}"
 
 
-def _evidence(site: SoakSite, store: CallReader, troubles: Troubles, sids: set[str]) -> Evidence:
+def _evidence(site: SoakSite, store: CallReader, troubles: Troubles, lateness: Lateness, sids: set[str]) -> Evidence:
     return Evidence(
         asapp={each["guid"]: each for each in site.asapp("calls")},
         twilio={each["sid"]: each for each in site.twilio("calls")},
@@ -167,4 +181,5 @@ def _evidence(site: SoakSite, store: CallReader, troubles: Troubles, sids: set[s
         reads=site.twilio("requests", operation="participants-read"),
         outages=troubles.outages,
         store=store,
+        lateness=lateness,
     )
