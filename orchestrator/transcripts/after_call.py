@@ -1,8 +1,8 @@
 """After the call: fetch its messages, merge them with what came in real time, write the archive document.
 
-The first document is written at the first look, complete or not, so that it is there within 90 s of the end. Until it
-is complete ASAPP is asked again with growing pauses for the 7 days that a finished call's messages stay there. A
-message that comes later still is worked in by another look (see `orchestrator.web.transcripts`).
+The first document is written at the first look, before ASAPP is asked, so that it is there within 90 s of the end.
+Until it is complete ASAPP is asked again with growing pauses for the 7 days that a finished call's messages stay
+there. A message that comes later still is worked in by another look (see `orchestrator.web.transcripts`).
 
 Words that the fence takes out are thrown away here, in every place where they were kept; only a profile with
 `keep_quarantined_text` has them put aside for QUARANTINE_TTL_HOURS.
@@ -18,6 +18,7 @@ import structlog
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.actions import Outcome
 from orchestrator.core.backoff import doubling_ms, spread
+from orchestrator.core.call import Progress
 from orchestrator.core.events import TimePassed
 from orchestrator.transcripts.archive import Archive, archive_document
 from orchestrator.transcripts.fence import fingerprint
@@ -41,10 +42,26 @@ _HOUR_S = 3600
 def work(services: Services, call_sid: str) -> int | None:
     """One look; returns when to look again (ms since the epoch), or None when there is nothing left to do."""
     call = services.store.load(call_sid)
-    if call is None or not call.is_ended or services.utterances.is_forgotten(call_sid):
+    is_known = call is not None and call.is_ended and call.progress is not Progress.DROPPED
+    if call is None or not is_known or services.utterances.is_forgotten(call_sid):
         return None
     looks = services.after_call_messages.looked(call_sid)
-    stored = _messages(services, call)
+    kept = services.after_call_messages.of(call_sid)
+    if looks == 1 and _is_to_be_fetched(call):
+        call, _ = _put_together(services, call, kept)  # however long ASAPP takes to answer
+    stored = _messages(services, call, kept)
+    call, transcript = _put_together(services, call, stored)
+    is_done = transcript["complete"] is True and (stored is not None or not call.profile.after_call)
+    next_ms = doubling_ms(_FIRST_WAIT_MS, looks - 1, _LONGEST_WAIT_MS)
+    now = services.clock.now_ms()
+    if is_done or not call.segments or now + next_ms > (call.ended_at or now) + _AVAILABLE_MS:
+        return None
+    return now + spread(call_sid, next_ms)
+
+
+def _put_together(services: Services, call: Call, stored: list[StoredMessage] | None) -> tuple[Call, dict[str, Any]]:
+    """Merges, fences and archives what there is now."""
+    call_sid = call.call_sid
     found = merged_of(services, call, stored)
     if stored is not None:
         _keep(services, call, stored, found)
@@ -54,12 +71,7 @@ def work(services: Services, call_sid: str) -> int | None:
     call = _fence(services, call, found)
     transcript = document(call, found, None if stored is None else len(stored))
     _archive(services, call, transcript)
-    is_done = transcript["complete"] is True and (stored is not None or not call.profile.after_call)
-    next_ms = doubling_ms(_FIRST_WAIT_MS, looks - 1, _LONGEST_WAIT_MS)
-    now = services.clock.now_ms()
-    if is_done or not call.segments or now + next_ms > (call.ended_at or now) + _AVAILABLE_MS:
-        return None
-    return now + spread(call_sid, next_ms)
+    return call, transcript
 
 
 def add_batch(services: Services, call_sid: str, messages: list[StoredMessage]) -> None:
@@ -71,10 +83,13 @@ def add_batch(services: Services, call_sid: str, messages: list[StoredMessage]) 
         services.slow_queue.mark(call_sid, services.clock.now_ms())
 
 
-def _messages(services: Services, call: Call) -> list[StoredMessage] | None:
+def _is_to_be_fetched(call: Call) -> bool:
+    return call.profile.after_call and bool(call.segments)
+
+
+def _messages(services: Services, call: Call, kept: list[StoredMessage] | None) -> list[StoredMessage] | None:
     """What ASAPP has of the finished call; what was kept where it does not answer with more; None without any."""
-    kept = services.after_call_messages.of(call.call_sid)
-    if not call.profile.after_call or not call.segments:
+    if not _is_to_be_fetched(call):
         return kept
     fetched = services.asapp.messages(call.call_sid)
     if isinstance(fetched, Outcome):

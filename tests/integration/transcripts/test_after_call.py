@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import cast
+
 import msgspec
 
+from orchestrator.asapp.client import AsappClient
 from orchestrator.store.utterances import Added
-from orchestrator.transcripts.after_call import add_batch
+from orchestrator.transcripts.after_call import add_batch, work
 from orchestrator.transcripts.view import as_text, transcript_of
 from tests.integration.transcripts.conftest import Office
 from tests.unit.transcripts.conversations import SID, given_call, heard, listed
@@ -50,6 +54,24 @@ def test_it_waits_until_the_vendor_has_all(office: Office) -> None:
     document = office.archived()
     assert document is not None
     assert (document["complete"], document["completeness"]["missing"]["customer"]) == (False, 1)
+
+
+def test_the_first_document_does_not_wait_for_the_vendor(office: Office) -> None:
+    """By the time ASAPP is asked, what came in real time lies in the archive."""
+    office.put(CALL)
+    office.hear(CALL, HELLO)
+    office.has_nothing()
+    there: list[bool] = []
+    messages = office.services.asapp.messages
+
+    class Asapp:
+        def messages(self, call_sid: str) -> object:
+            there.append(office.archived() is not None)
+            return messages(call_sid)
+
+    watched = dataclasses.replace(office.services, asapp=cast(AsappClient, Asapp()))
+    work(watched, SID)
+    assert there == [True]
 
 
 def test_leaks_of_every_source_are_thrown_away(office: Office) -> None:
