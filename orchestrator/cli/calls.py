@@ -9,7 +9,8 @@ import click
 from orchestrator.cli.reading import services
 from orchestrator.core.call import Call
 from orchestrator.core.desired import state_of
-from orchestrator.web.render import call_json, moment
+from orchestrator.shown import moment
+from orchestrator.web.render import call_json
 
 
 @click.command()

@@ -8,8 +8,8 @@ import msgspec
 from orchestrator.cli.reading import known_call, services
 from orchestrator.core.desired import state_of
 from orchestrator.log import clean_text
+from orchestrator.shown import moment
 from orchestrator.store.reading import TimelineEntry
-from orchestrator.web.render import moment
 
 _HIDDEN = frozenset({"event", "at", "profile", "customer_number", "called_number", "customer_id"})
 

@@ -20,9 +20,10 @@ from orchestrator.core.actions import Outcome
 from orchestrator.core.backoff import doubling_ms, spread
 from orchestrator.core.call import Progress
 from orchestrator.core.events import TimePassed
+from orchestrator.shown import event_json, moment
 from orchestrator.transcripts.archive import Archive, archive_document
 from orchestrator.transcripts.fence import fingerprint
-from orchestrator.transcripts.view import document, merged_of, received_of, rfc3339, secret_of
+from orchestrator.transcripts.view import document, merged_of, received_of, secret_of
 
 if TYPE_CHECKING:
     from orchestrator.core.call import Call
@@ -144,6 +145,4 @@ def _archive(services: Services, call: Call, transcript: dict[str, Any]) -> None
 
 
 def _entry(entry: TimelineEntry) -> dict[str, Any]:
-    fields: dict[str, Any] = msgspec.to_builtins(entry.event) if entry.event is not None else {}
-    fields.pop("profile", None)
-    return {"at": rfc3339(entry.at), "event": entry.name, "state": entry.state, "detail": fields}
+    return {"at": moment(entry.at), "event": entry.name, "state": entry.state, "detail": event_json(entry.event)}

@@ -15,8 +15,8 @@ import msgspec
 
 from orchestrator.core.call import Call
 from orchestrator.errors import OrchestratorError
+from orchestrator.shown import moment
 from orchestrator.transcripts.coverage import coverage
-from orchestrator.transcripts.view import rfc3339
 
 SCHEMA = 1
 
@@ -112,15 +112,15 @@ def archive_document(call: Call, transcript: dict[str, Any], timeline: list[dict
             "direction": call.direction,
             "customer_id": call.customer_id,
             "profile": call.profile.name,
-            "started_at": rfc3339(call.created_at),
-            "ended_at": rfc3339(call.ended_at),
+            "started_at": moment(call.created_at),
+            "ended_at": moment(call.ended_at),
             "end_reason": call.end_reason,
         },
         "segments": [
             {
                 "agent_id": each.agent_id,
-                "start": rfc3339(each.start),
-                "end": rfc3339(each.end),
+                "start": moment(each.start),
+                "end": moment(each.end),
                 "stream_ids": each.stream_ids,
                 "promised": each.promised,
             }

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.call import Call
+from orchestrator.shown import moment
 from orchestrator.transcripts.after_call import add_batch
 from orchestrator.transcripts.batch_output import Line
 from orchestrator.transcripts.batch_rows import Joined
 from orchestrator.transcripts.fence import fenced_by, pauses_of
 from orchestrator.transcripts.merge import merged
-from orchestrator.transcripts.view import document, merged_of, received_of, rfc3339, secret_of
+from orchestrator.transcripts.view import document, merged_of, received_of, secret_of
 
 if TYPE_CHECKING:
     from orchestrator.services import Services
@@ -116,7 +117,7 @@ class Audit:
         live = self._live_calls()
         return {
             "date": self._day,
-            "made_at": rfc3339(self._services.clock.now_ms()),
+            "made_at": moment(self._services.clock.now_ms()),
             "feed": {
                 "calls": len(tally.calls),
                 "utterances": tally.utterances,
@@ -203,7 +204,7 @@ def _is_in_pause(call: Call, said: Joined) -> bool:
 
 @lru_cache(maxsize=256)
 def _told(at: str) -> str | None:
-    return rfc3339(_ms(at))
+    return moment(_ms(at))
 
 
 def _ms(at: str) -> int | None:

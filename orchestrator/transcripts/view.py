@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from orchestrator.core.call import Call
 from orchestrator.errors import OrchestratorError
+from orchestrator.shown import moment
 from orchestrator.transcripts.completeness import account, is_complete
 from orchestrator.transcripts.coverage import told_gaps
 from orchestrator.transcripts.merge import Merged, merged
@@ -18,13 +19,6 @@ from orchestrator.transcripts.utterance import Quarantined, Received, Utterance
 if TYPE_CHECKING:
     from orchestrator.asapp.wire import StoredMessage
     from orchestrator.services import Services
-
-
-def rfc3339(at: int | None) -> str | None:
-    """Milliseconds since the epoch as RFC 3339 in UTC, with milliseconds; None stays None."""
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def received_of(services: Services, call_sid: str) -> list[Received]:
@@ -61,11 +55,9 @@ def document(call: Call, found: Merged, listed: int | None) -> dict[str, Any]:
         "call_sid": call.call_sid,
         "complete": is_complete(call, told),
         "utterances": [_shown(each) for each in found.utterances],
-        "gaps": [
-            {"start": rfc3339(gap.start), "end": rfc3339(gap.end), "reason": gap.reason} for gap in told_gaps(call)
-        ],
+        "gaps": [{"start": moment(gap.start), "end": moment(gap.end), "reason": gap.reason} for gap in told_gaps(call)],
         "pauses": [
-            {"start": rfc3339(pause.start), "end": rfc3339(pause.end), "reason": pause.reason} for pause in call.paused
+            {"start": moment(pause.start), "end": moment(pause.end), "reason": pause.reason} for pause in call.paused
         ],
         "quarantined": [_shown(each) for each in found.quarantined],
         "completeness": told,
@@ -74,7 +66,7 @@ def document(call: Call, found: Merged, listed: int | None) -> dict[str, Any]:
 
 def _shown(each: Utterance | Quarantined) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(each)
-    return {**fields, "start": rfc3339(each.start), "end": rfc3339(each.end)}
+    return {**fields, "start": moment(each.start), "end": moment(each.end)}
 
 
 def as_text(transcript: dict[str, Any]) -> str:

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, g, request
@@ -20,7 +19,8 @@ from orchestrator.core.call import Call, Progress
 from orchestrator.core.desired import is_converged, state_of
 from orchestrator.core.people import connected_agents
 from orchestrator.errors import OrchestratorError
-from orchestrator.log import clean, get_logger
+from orchestrator.log import get_logger
+from orchestrator.shown import event_json, moment
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.store.reading import TimelineEntry
 from orchestrator.web import access
@@ -28,7 +28,7 @@ from orchestrator.web.adoption import apply_or_adopt, call_named, learn_names
 from orchestrator.web.context import CALL_SID, body, received_at, services
 from orchestrator.web.desktop_events import parse
 from orchestrator.web.emergency import is_silencing, stop_at_once
-from orchestrator.web.render import Json, call_json, moment
+from orchestrator.web.render import Json, call_json
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 bp.before_request(access.check_key)
@@ -159,15 +159,9 @@ def timeline(sid: str) -> Response:
 
 
 def _entry(entry: TimelineEntry) -> Json:
-    told: dict[str, Any] = msgspec.to_builtins(entry.event) if entry.event is not None else {}
-    event = {name: _masked(name, value) for name, value in told.items() if name != "profile"}
+    event = event_json(entry.event)
     shown = asdict(entry) | {"at": moment(entry.at), "recorded_at": moment(entry.recorded_at), "event": event or None}
     return {name: value for name, value in shown.items() if value not in (None, "")}
-
-
-def _masked(name: str, value: object) -> object:
-    """Phone numbers to their last four digits, as in logs."""
-    return clean(name, value) if name.endswith("_number") or name == "identity" else value
 
 
 @bp.get("/calls/<sid>/transcript")

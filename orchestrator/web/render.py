@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.core.call import Call, Problem, Segment
 from orchestrator.core.desired import state_of
 from orchestrator.core.people import current_agent, is_agent_held, is_customer_connected, is_customer_held, pause_reason
+from orchestrator.shown import moment
 
 Json = dict[str, Any]
-
-
-def moment(ms: int | None) -> str | None:
-    """Milliseconds since the epoch as RFC 3339, `2026-01-02T03:04:05.678Z`."""
-    if ms is None:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def call_json(call: Call) -> Json:
