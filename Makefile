@@ -1,13 +1,14 @@
 # make demo    everything, no accounts needed
 # make test    lint, types, contracts, then every test against a real Redis
 # make check   the quick part of make test
-# make bench   measured figures
+# make bench   from a hold to the stop at ASAPP, measured
+# make soak    random calls under random faults: make soak ARGS="--seconds 600 --seed 7"
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench format lock clean
+.PHONY: demo test check bench bench-batch soak format lock clean
 
 $(STAMP): requirements-dev.txt setup.cfg
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +34,13 @@ test: check
 bench: $(STAMP)
 	sh scripts/require-redis.sh
 	$(BIN)/python benchmarks/hold_to_stop.py
+
+bench-batch: $(STAMP)
+	$(BIN)/python benchmarks/batch_export.py $(ARGS)
+
+soak: $(STAMP)
+	sh scripts/require-redis.sh
+	$(BIN)/python -m tests.soak $(ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
