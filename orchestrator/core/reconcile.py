@@ -194,9 +194,19 @@ def _stop_unwanted_streams(call: Call, want: Desired, now: int) -> Step:
     if not extra:
         return None
     stream = min(extra, key=lambda each: each.not_before)
-    if stream.not_before > now:
-        return stream.not_before
+    due = max(stream.not_before, _document_stops_until(call))
+    if due > now:
+        return due
     return StopStream(name=stream.name, sid=stream.sid, timeout_ms=_before_survey(call, want, now, 3_000))
+
+
+def _document_stops_until(call: Call) -> int:
+    """The survey's own document stops the streams; whether `<Stop>` of one that is gone fails it is not documented.
+
+    So ours waits for that document, and drops nobody from it; transcription is stopped at once all the same.
+    """
+    survey = call.survey
+    return survey.since + SURVEY_STEP_MS if survey is not None and survey.source == "twiml" else 0
 
 
 # --- survey and end ----------------------------------------------------------------------------------------------

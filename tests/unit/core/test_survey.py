@@ -101,7 +101,7 @@ def test_echo_of_our_own_redirect() -> None:
 
 def test_survey_reached_by_twiml() -> None:
     """A fetched survey step wants transcription off and the stream down, with no redirect of ours (story 8)."""
-    story = Story(survey_url=URL).talks().told(e.SurveyReached).settles()
+    story = Story(survey_url=URL).talks().told(e.SurveyReached).settles().at(2_000).settles()
     assert (story.transcription, story.stream.state, story.state) == ("off", "stopped", "survey")
     assert not story.wanted.survey_redirect
 
@@ -155,3 +155,12 @@ def test_outcome_of_a_redirect_without_a_survey() -> None:
     late = e.ActionEnded(at=story.now, action=redirect, attempt=1, outcome=Outcome(verdict=Verdict.DONE))
     settled = story.call
     assert story.hears(late).call == settled
+
+
+def test_the_surveys_document_stops_the_stream_first() -> None:
+    """Reached by TwiML, whose `<Stop>` must find its stream: ASAPP is stopped at once, the stream by REST 2 s later."""
+    story = Story(survey_url=URL).talks().told(e.SurveyReached)
+    story.next_is(StopTranscription)
+    assert story.answers().next_action() is None
+    assert story.look_again_in() <= 2_000
+    story.at(2_000).next_is(StopStream)
