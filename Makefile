@@ -29,7 +29,8 @@ check: $(STAMP)
 
 test: check
 	sh scripts/require-redis.sh
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/integration tests/contract tests/e2e
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/integration tests/contract
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/e2e
 
 bench: $(STAMP)
 	sh scripts/require-redis.sh
