@@ -49,8 +49,8 @@ format: $(STAMP)
 
 # Needs pip-tools in the virtual environment (pip install pip-tools).
 lock:
-	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements.txt setup.cfg
-	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --extra demo --extra dev -o requirements-dev.txt setup.cfg requirements-build.in
+	$(BIN)/pip-compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements.txt setup.cfg
+	$(BIN)/pip-compile --quiet --no-strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --extra demo --extra dev -o requirements-dev.txt setup.cfg requirements-build.in
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage build dist *.egg-info
