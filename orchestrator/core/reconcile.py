@@ -30,7 +30,6 @@ from orchestrator.core.applied.streams import next_stream_name
 from orchestrator.core.backoff import (
     READ_WHILE_HEARD_MS,
     RESTARTS_LIMIT,
-    RESTARTS_WINDOW_MS,
     STOP_DEADLINE_MS,
     STOP_REQUEST_MS,
     STOP_WRITE_OFF_MS,
@@ -42,6 +41,7 @@ from orchestrator.core.backoff import (
 from orchestrator.core.call import Call, MediaStream, Progress, StreamState, Survey, TranscriptionState
 from orchestrator.core.desired import Desired, desired
 from orchestrator.core.people import is_customer_connected, pause_reason, seat
+from orchestrator.core.restarts import recent_restarts
 
 _SHORTEST_REQUEST_MS = 250
 _REPEATED_REQUEST_MS = 1_000
@@ -292,7 +292,7 @@ def _rebuild_stream(call: Call, want: Desired, now: int) -> Step:
     stream = call.current_stream
     if stream is not None and stream.state not in _DOWN:
         return None
-    if _restarts_in_window(call, now) >= RESTARTS_LIMIT:
+    if len(recent_restarts(call, now)) >= RESTARTS_LIMIT:
         return NoteTime(what="restarts-exhausted", subject=f"{RESTARTS_LIMIT} within 5 minutes")
     due = max(call.restart_not_before, call.settle_until, _alone_until(stream))
     return due if due > now else CreateStream(name=next_stream_name(call))
@@ -303,10 +303,6 @@ def _alone_until(stream: MediaStream | None) -> int:
     if stream is None or stream.state is not StreamState.STOPPED or stream.ended_at is None:
         return 0
     return stream.ended_at + STOPPED_ALONE_MS
-
-
-def _restarts_in_window(call: Call, now: int) -> int:
-    return sum(1 for each in call.restarts if each > now - RESTARTS_WINDOW_MS)
 
 
 # --- looking after -----------------------------------------------------------------------------------------------

@@ -35,7 +35,6 @@ from orchestrator.core.applied.streams import (
 from orchestrator.core.backoff import (
     BUSY_MS,
     REASSERT_MS,
-    RESTARTS_WINDOW_MS,
     STOP_REQUEST_MS,
     STREAM_YOUNG_MS,
     doubling_ms,
@@ -47,6 +46,7 @@ from orchestrator.core.backoff import (
 from orchestrator.core.call import Call, InFlight, MediaStream, Segment, StreamState, TranscriptionState
 from orchestrator.core.desired import desired
 from orchestrator.core.events import ActionAbandoned, ActionEnded, ActionIntended, TranscriptionDoubted
+from orchestrator.core.restarts import recent_restarts
 
 _GONE = frozenset({Verdict.DONE, Verdict.NOT_FOUND, Verdict.NOT_IN_PROGRESS})
 _OFF = frozenset({Verdict.DONE, Verdict.ALREADY, Verdict.NO_STREAM})
@@ -320,9 +320,8 @@ def _create_ended(call: Call, action: CreateStream, event: ActionEnded) -> Call:
     match outcome.verdict:
         case Verdict.DONE:
             known = replace(stream, sid=stream.sid or outcome.sid)
-            since = at - RESTARTS_WINDOW_MS
-            restarts = tuple(each for each in call.restarts if each > since)
-            call = replace(call, streams=swapped(call.streams, stream, known), restarts=(*restarts, at))
+            restarts = (*recent_restarts(call, at), at)
+            call = replace(call, streams=swapped(call.streams, stream, known), restarts=restarts)
             return without_problems(call, "twilio-unauthorized")
         case Verdict.UNKNOWN | Verdict.FAILED:
             return _create_failed(call, stream, event, may_live=True)

@@ -233,6 +233,33 @@ def test_ten_restarts_give_up() -> None:
     story.told(e.RetryRequested).next_is(CreateStream)
 
 
+def test_a_pause_makes_no_restart_longer_ago() -> None:
+    """A hold between two breaks, however long, does not begin the five minutes anew; talk does."""
+    story = Story().talks()
+    for generation in range(1, 11):
+        story.stream_failed(f"asapp-{generation}")
+        story.settles()
+        story.at(max(0, story.call.restart_not_before - story.now))
+        story.settles()
+    story.customer_held().settles().at(600_000).customer_unheld().at(300).settles()
+    story.stream_failed("asapp-11").settles()
+    assert story.problems == ["stream-restarts-exhausted"]
+    story.told(e.RetryRequested).settles()
+    assert (story.transcription, story.stream.name) == ("on", "asapp-12")
+
+
+def test_restarts_of_five_minutes_ago_are_forgotten() -> None:
+    """After five minutes of talk a break is rebuilt as the first one was."""
+    story = Story().talks()
+    for generation in range(1, 11):
+        story.stream_failed(f"asapp-{generation}")
+        story.settles()
+        story.at(max(0, story.call.restart_not_before - story.now))
+        story.settles()
+    story.at(301_000).stream_failed("asapp-11").settles()
+    assert (story.problems, story.transcription, story.stream.name) == ([], "on", "asapp-12")
+
+
 def test_no_rebuild_during_a_pause() -> None:
     """A stream that breaks on hold is rebuilt after the unhold; transcription stays off (story 10)."""
     story = Story().talks().customer_held().settles().stream_failed()
