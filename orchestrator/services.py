@@ -131,7 +131,12 @@ def build(settings: Settings) -> Services:
             partial(tally.provider_request, "twilio"),
         ),
         stream_urls=StreamUrls(redis, asapp, clock),
-        signature=SignatureCheck(settings.public_base_url, settings.signing_tokens),
+        signature=SignatureCheck(
+            settings.public_base_url,
+            settings.signing_tokens,
+            settings.shared_keys,
+            is_shared_key_wanted=settings.twilio_signatures == "shared-key",
+        ),
         callback_urls=CallbackUrls(settings.public_base_url),
         tally=tally,
     )

@@ -47,6 +47,8 @@ class Settings:
     twilio_account_sid: str
     twilio_auth_token: Secret
     twilio_auth_token_secondary: Secret
+    twilio_shared_keys: Secret
+    twilio_signatures: str
     twilio_api_key: Secret
     twilio_api_secret: Secret
     twilio_api_base_url: str
@@ -100,6 +102,11 @@ class Settings:
     def signing_tokens(self) -> tuple[str, ...]:
         """The auth tokens with which Twilio may sign right now."""
         return (*self.twilio_auth_token.values(), *self.twilio_auth_token_secondary.values())
+
+    def shared_keys(self) -> tuple[tuple[str, str], ...]:
+        """Twilio's SharedKeys valid now, name and secret; a malformed entry of a file changed later is left out."""
+        pairs = (entry.partition(":") for entry in self.twilio_shared_keys.values())
+        return tuple((name, secret) for name, _, secret in pairs if name and secret)
 
     def twilio_credentials(self) -> tuple[str, str]:
         """User and password for Twilio's REST API: the API key when there is one, else account and token."""
@@ -201,30 +208,23 @@ class _Reader:
         return secret
 
 
-def _url_fault(*, schemes: tuple[str, ...], is_http_loopback_only: bool) -> Callable[[str], str | None]:
-    def check(value: str) -> str | None:
-        try:
-            parts = urlsplit(value)
-            _ = parts.port
-        except ValueError:
-            return "is not a URL"
-        if parts.scheme not in schemes or not parts.hostname:
-            return f"must be a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}"
-        if parts.query or parts.fragment or parts.username is not None:
-            return "must have no query, fragment, user or password"
-        if parts.scheme == "http" and is_http_loopback_only and not is_loopback(parts.hostname):
-            return "must be https (plain http is for loopback hosts only)"
-        return None
-
-    return check
-
-
-_api_url = _url_fault(schemes=("https", "http"), is_http_loopback_only=True)
-_any_web_url = _url_fault(schemes=("https", "http"), is_http_loopback_only=False)
+def _web_url(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        return "must be a URL that starts with https:// or http://"
+    if parts.query or parts.fragment or parts.username is not None:
+        return "must have no query, fragment, user or password"
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        return "must be https (plain http is for loopback hosts only)"
+    return None
 
 
 def _public_url(value: str) -> str | None:
-    fault = _any_web_url(value)
+    fault = _web_url(value)
     if fault is None and "_" in (urlsplit(value).hostname or ""):
         return "has an underscore in its host name, which Twilio does not call"
     return fault
@@ -310,6 +310,13 @@ def _is_login(entry: str) -> bool:
     return bool(name and password)
 
 
+def _signatures(read: _Reader, shared_keys: Secret) -> str:
+    chosen = read.choice("TWILIO_SIGNATURES", "any", ("any", "shared-key"))
+    if chosen == "shared-key" and not shared_keys:
+        read.faults.append("TWILIO_SIGNATURES=shared-key needs TWILIO_SHARED_KEYS")
+    return chosen
+
+
 def _api_key_pair(read: _Reader) -> tuple[Secret, Secret]:
     key, secret = read.secret("TWILIO_API_KEY"), read.secret("TWILIO_API_SECRET")
     if bool(key) != bool(secret):
@@ -319,6 +326,7 @@ def _api_key_pair(read: _Reader) -> tuple[Secret, Secret]:
 
 def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Settings:
     key, secret = _api_key_pair(read)
+    shared_keys = _entries(read, "TWILIO_SHARED_KEYS", "webhooks_sharedkey_...:secret", _is_login)
     return Settings(
         redis_url=read.required("REDIS_URL", redis_fault) if needs_redis else read.optional("REDIS_URL", redis_fault),
         embedded_data_dir=read.text("EMBEDDED_DATA_DIR") or None,
@@ -330,6 +338,8 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
         twilio_account_sid=read.required("TWILIO_ACCOUNT_SID", _account_sid),
         twilio_auth_token=read.secret("TWILIO_AUTH_TOKEN", is_required=True),
         twilio_auth_token_secondary=read.secret("TWILIO_AUTH_TOKEN_SECONDARY"),
+        twilio_shared_keys=shared_keys,
+        twilio_signatures=_signatures(read, shared_keys),
         twilio_api_key=key,
         twilio_api_secret=secret,
         twilio_api_base_url=_base(read, "TWILIO_API_BASE_URL", "https://api.twilio.com"),
@@ -374,4 +384,4 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
 
 
 def _base(read: _Reader, name: str, default: str) -> str:
-    return read.check(name, read.text(name, default), _api_url).rstrip("/")
+    return read.check(name, read.text(name, default), _web_url).rstrip("/")

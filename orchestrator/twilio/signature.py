@@ -11,6 +11,10 @@ fields each different value counts once, in order. A JSON body is not in the sig
 
 Any of the tokens counts, so that a rotation drops nothing. Comparisons take constant time. Nothing here raises,
 whatever arrives.
+
+A request that names a SharedKey (header `X-Twilio-Webhooks-Signature-Settings: key=...,algorithm=HMAC_SHA256`) has the
+same text signed with that key and HMAC-SHA256. The header, which anybody can send, only chooses among the keys that
+are configured: such a request never counts for the auth token's signature, nor for another key's or hash's.
 """
 
 from __future__ import annotations
@@ -23,12 +27,24 @@ from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import parse_qs, urlsplit
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
+_SHARED_KEY_ALGORITHM = "HMAC_SHA256"
 
 
 class SignatureCheck:
-    """`tokens()` are the auth tokens that are valid now, the likeliest first; an empty one never counts."""
+    """`tokens()` are the auth tokens that are valid now, the likeliest first; an empty one never counts.
 
-    def __init__(self, public_base_url: str, tokens: Callable[[], Sequence[str]]) -> None:
+    `shared_keys()` are pairs of a key's name and secret. With `is_shared_key_wanted` the auth token's signature counts
+    for nothing.
+    """
+
+    def __init__(
+        self,
+        public_base_url: str,
+        tokens: Callable[[], Sequence[str]],
+        shared_keys: Callable[[], Iterable[tuple[str, str]]] = tuple,
+        *,
+        is_shared_key_wanted: bool = False,
+    ) -> None:
         """`public_base_url`: how Twilio reaches us, a path prefix included, e.g. `https://calls.example.com/voice`."""
         parts = urlsplit(public_base_url)
         host = parts.netloc.rpartition("@")[2]
@@ -39,6 +55,8 @@ class SignatureCheck:
         self._origins = tuple(f"{parts.scheme}://{name}" for name in names)
         self._prefix = parts.path.rstrip("/")
         self._tokens = tokens
+        self._shared_keys = shared_keys
+        self._is_shared_key_wanted = is_shared_key_wanted
 
     def is_valid(
         self,
@@ -46,8 +64,12 @@ class SignatureCheck:
         form_items: Iterable[tuple[str, str]],
         signature: str | None,
         body: bytes | None = None,
+        named: str | None = None,
     ) -> bool:
-        """`path_and_query` is the raw target; `body` is given instead of a form where the request carries JSON."""
+        """`path_and_query` is the raw target; `body` is given instead of a form where the request carries JSON.
+
+        `named`: the header that names a SharedKey, if there is one.
+        """
         if not signature:
             return False
         if body is None:
@@ -58,8 +80,19 @@ class SignatureCheck:
             return False
         given = _bytes(signature)
         urls = self._urls(path_and_query)
-        tokens = [_bytes(token) for token in self._tokens() if token]
-        return any(hmac.compare_digest(_signature(token, url + signed), given) for url in urls for token in tokens)
+        secrets, digest = self._secrets(named)
+        keys = [_bytes(secret) for secret in secrets if secret]
+        return any(hmac.compare_digest(_signature(key, url + signed, digest), given) for url in urls for key in keys)
+
+    def _secrets(self, named: str | None) -> tuple[Sequence[str], str]:
+        """With what this request may have been signed, and the hash."""
+        if not named:
+            return (() if self._is_shared_key_wanted else self._tokens()), "sha1"
+        pairs = (part.partition("=") for part in named.split(","))
+        told = {name.strip(): value.strip() for name, _, value in pairs}
+        if told.get("algorithm") != _SHARED_KEY_ALGORITHM:
+            return (), "sha256"
+        return [secret for key, secret in self._shared_keys() if key == told.get("key")], "sha256"
 
     def _urls(self, path_and_query: str) -> list[str]:
         """A proxy may take the prefix away or leave it; the URL that Twilio used has it once."""
@@ -68,8 +101,8 @@ class SignatureCheck:
         return [origin + path for path in paths for origin in self._origins]
 
 
-def _signature(token: bytes, text: str) -> bytes:
-    return base64.b64encode(hmac.digest(token, _bytes(text), "sha1"))
+def _signature(key: bytes, text: str, digest: str) -> bytes:
+    return base64.b64encode(hmac.digest(key, _bytes(text), digest))
 
 
 def _has_hash_of(body: bytes, path_and_query: str) -> bool:

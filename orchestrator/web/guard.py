@@ -26,7 +26,8 @@ def check_signature() -> None:
         items = form_items()
     except (BadRequest, RequestEntityTooLarge) as error:
         raise _refused("body", error.name) from error
-    if not services().signature.is_valid(raw_target(), items, signature, None):
+    named = request.headers.get("X-Twilio-Webhooks-Signature-Settings")
+    if not services().signature.is_valid(raw_target(), items, signature, named=named):
         raise _refused("X-Twilio-Signature", "wrong")
     form: dict[str, str] = {}
     for name, value in items:

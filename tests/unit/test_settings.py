@@ -68,6 +68,7 @@ def test_every_fault_is_told_in_one_message() -> None:
         ("REDIS_URL", "rediss+cluster://one:70000"),
         ("REDIS_URL", "redis+cluster://one:6379,,"),
         ("PUBLIC_BASE_URL", "calls.example.com"),
+        ("PUBLIC_BASE_URL", "http://calls.example.com"),
         ("PUBLIC_BASE_URL", "https://calls.example.com/?a=b"),
         ("PUBLIC_BASE_URL", "https://user:pw@calls.example.com"),
         ("PUBLIC_BASE_URL", "https://my_calls.example.com"),
@@ -79,6 +80,9 @@ def test_every_fault_is_told_in_one_message() -> None:
         ("AGENT_API_KEYS", "a:b:write"),
         ("AGENT_API_ORIGINS", "desk.example.com"),
         ("CONSOLE_USERS", "amy"),
+        ("TWILIO_SHARED_KEYS", "webhooks_sharedkey_fake"),
+        ("TWILIO_SIGNATURES", "none"),
+        ("TWILIO_SIGNATURES", "shared-key"),
         ("REDIS_SHARDS", "0"),
         ("ASAPP_DAILY_LIMIT", "-1"),
         ("PORT", "70000"),
@@ -148,6 +152,15 @@ def test_api_keys_and_console_users_are_read() -> None:
         ("board", "k2", True),
     ]
     assert settings.console_logins() == {"amy": "scrypt:32768:8:1$salt$hash"}
+
+
+def test_shared_keys_are_read() -> None:
+    """Name and secret of each."""
+    settings = read(
+        TWILIO_SHARED_KEYS="webhooks_sharedkey_a:s1, webhooks_sharedkey_b:s2", TWILIO_SIGNATURES="shared-key"
+    )
+    assert settings.shared_keys() == (("webhooks_sharedkey_a", "s1"), ("webhooks_sharedkey_b", "s2"))
+    assert settings.twilio_signatures == "shared-key"
 
 
 def test_rest_credentials_prefer_the_api_key() -> None:
