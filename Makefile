@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench bench-batch soak format lock clean
+.PHONY: demo test check bench bench-batch soak format reference lock clean
 
 $(STAMP): requirements-dev.txt setup.cfg
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +46,11 @@ soak: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# docs/configuration.md, from the texts beside the settings; a test tells when it is out of date.
+reference: $(STAMP)
+	$(BIN)/orchestrator config-reference > .reference
+	mv .reference docs/configuration.md
 
 # Needs pip-tools in the virtual environment (pip install pip-tools).
 lock:

@@ -6,14 +6,13 @@ Settings and profiles are checked here, before any worker starts, so that a bad 
 
 import sys
 
-from orchestrator import log, profiles
+from orchestrator import log
 from orchestrator.errors import ConfigurationError
 from orchestrator.settings import Settings
 from orchestrator.web.server import options
 
 try:
     _settings = Settings.from_environment()
-    profiles.load(_settings.orchestrator_config)
 except ConfigurationError as error:
     print(error.message, file=sys.stderr)  # noqa: T201  logging is not configured yet
     sys.exit(2)

@@ -18,7 +18,7 @@ import msgspec
 from orchestrator.core.people import is_device
 from orchestrator.core.profile import Profile
 from orchestrator.errors import ConfigurationError
-from orchestrator.settings import is_loopback
+from orchestrator.hosts import is_loopback
 
 Check = Callable[[object], str | None]
 """What is wrong with a value, or None."""

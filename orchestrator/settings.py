@@ -1,8 +1,9 @@
 """Settings: the environment, read once, checked as a whole.
 
-`Settings.from_environment` raises one `ConfigurationError` that lists every fault, so that a site is set right in one
-go; commands turn it into exit 2. Field names are the variables' names in lower case. Secrets are `Secret` values and
-may come from `NAME_FILE`. No message repeats the value of a secret.
+`Settings.from_environment` raises one `ConfigurationError` that lists every fault, those of the profiles file too, so
+that a site is set right in one go; commands turn it into exit 2. Field names are the variables' names in lower case,
+and the text below each says what it means: `make reference` puts it into `docs/configuration.md`. Secrets are `Secret`
+values and may come from `NAME_FILE`. No message repeats the value of a secret.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import sys
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from orchestrator import profiles
 from orchestrator.errors import ConfigurationError
+from orchestrator.hosts import is_loopback
 from orchestrator.secret import Secret
 from orchestrator.store.connect import check as redis_fault
 
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_NOT_SET = " is not set"
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -35,50 +39,108 @@ class ApiKey:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the environment asks for. See the table in `docs/configuration.md` for meanings."""
+    """What the environment asks for."""
 
     redis_url: str | None = dataclasses.field(repr=False)
+    """`redis://`, `rediss://`, `unix://`, `redis+sentinel://host:port,host:port/service/db`,
+    `redis+cluster://host:port,...` (`rediss+`: TLS). `serve` and `demo` start an embedded Valkey where it is absent.
+    """
     embedded_data_dir: str | None
+    """Folder of the embedded Valkey's data; none: a folder under the user's data directory."""
     worker_threads: int
+    """Threads of a `worker` process, 1 to 512."""
     inline_worker_threads: int
+    """Worker threads inside each web process, 0 to 512; `serve` has 4."""
     port: int
+    """Port of the web process."""
     web_concurrency: int
+    """Gunicorn's worker processes, 1 to 64."""
     public_base_url: str
+    """How Twilio reaches the service, e.g. `https://calls.example.com`; signatures are checked against it; plain
+    http for loopback hosts only.
+    """
     twilio_account_sid: str
+    """The account, `AC...`."""
     twilio_auth_token: Secret
+    """Signatures are checked with it."""
     twilio_auth_token_secondary: Secret
+    """Also accepted in signatures while the token is rotated."""
     twilio_shared_keys: Secret
+    """`webhooks_sharedkey_...:secret`, comma-separated: keys with which Twilio signs webhooks instead of the auth token
+    (HMAC-SHA256).
+    """
     twilio_signatures: str
+    """`any`: a request counts that is signed with the auth token or with a SharedKey that it names; `shared-key`: with
+    a SharedKey only.
+    """
     twilio_api_key: Secret
+    """With `TWILIO_API_SECRET` used for REST instead of account and token."""
     twilio_api_secret: Secret
+    """See `TWILIO_API_KEY`."""
     twilio_api_base_url: str
+    """Twilio's REST API, an emulator or a proxy; plain http for loopback hosts only."""
     asapp_api_base_url: str
+    """ASAPP's API; plain http for loopback hosts only."""
     asapp_api_id: Secret
+    """ASAPP's credentials."""
     asapp_api_secret: Secret
+    """ASAPP's credentials."""
     transcript_webhook_secret: Secret
+    """What ASAPP sends with each transcript; without it every transcript is answered 401, unless
+    `TRANSCRIPT_WEBHOOK_AUTH` is another way.
+    """
     transcript_webhook_secret_name: str
+    """Header, else query parameter, in which it is looked for."""
     transcript_webhook_auth: str
+    """How ASAPP shows that a transcript is its own: `secret`, `oauth2` (a bearer token; needs the three below it) or
+    `mtls` (a client certificate that the proxy in front checks).
+    """
     transcript_webhook_issuer: str
+    """Who issues the token."""
     transcript_webhook_audience: str
+    """For whom the token is."""
     transcript_webhook_jwks_url: str | None
+    """Where the issuer's keys are."""
     transcript_webhook_mtls_header: str
+    """Header and value by which the proxy says that it checked the certificate; it must overwrite what a client sends.
+    """
     transcript_webhook_proxies: tuple[str, ...]
+    """Addresses or networks of the proxies from which that header counts, comma-separated."""
     agent_api_keys: Secret
+    """`name:key` or `name:key:read` (looks, does not report), comma-separated; bearer keys of `/api`."""
     agent_api_origins: tuple[str, ...]
+    """Browser origins that may use the API, e.g. `https://desk.example.com`, comma-separated."""
     console_users: Secret
+    """`name:password`, or a hash of `werkzeug.security` as password, comma-separated."""
     metrics_token: Secret
+    """Bearer token of `/metrics`, which is off without it."""
     orchestrator_config: str
+    """Path of the profiles file."""
     archive_url: str | None = dataclasses.field(repr=False)
+    """Where finished transcripts go: `file:///...`, `s3://...` or another URL of fsspec, whose package must be
+    installed; none: not archived.
+    """
     redis_shards: int
+    """Parts into which calls are divided, 1 to 1024; more than 1 for a Cluster. Never change it while calls are stored.
+    """
     asapp_max_rps: int
+    """Requests per second to ASAPP by all processes together."""
     asapp_daily_limit: int | None
+    """Requests per day that ASAPP allows."""
     twilio_max_concurrency: int
+    """Requests to Twilio at the same time by all processes together."""
     call_ttl_days: int
+    """How long Redis keeps a call after its end."""
     transcript_ttl_days: int
+    """How long Redis keeps a transcript after its end."""
     quarantine_ttl_hours: int
+    """How long Redis keeps what was heard outside a conversation."""
     trusted_proxies: int
+    """Proxies in front that may set `X-Forwarded-*` (never used for signatures)."""
     log_format: str
+    """`json` or `console`; `console` where standard error is a terminal."""
     log_level: str
+    """`debug`, `info`, `warning` or `error`."""
 
     @classmethod
     def from_environment(
@@ -137,14 +199,11 @@ def parse_api_key(entry: str) -> ApiKey | None:
             return None
 
 
-def is_loopback(host: str | None) -> bool:
-    """Whether a URL's host is this machine itself."""
-    if host is None:
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+def defaults() -> tuple[Settings, frozenset[str]]:
+    """What is in force where nothing is set, and the variables that must be. For the reference of the configuration."""
+    read = _Reader({"LOG_FORMAT": "json"})
+    settings = _read(read, needs_redis=True, inline_worker_threads=0)
+    return settings, frozenset(fault.removesuffix(_NOT_SET) for fault in read.faults if fault.endswith(_NOT_SET))
 
 
 class _Reader:
@@ -160,7 +219,7 @@ class _Reader:
     def required(self, name: str, check: Callable[[str], str | None]) -> str:
         value = self.text(name)
         if not value:
-            self.faults.append(f"{name} is not set")
+            self.faults.append(f"{name}{_NOT_SET}")
         else:
             self.check(name, value, check)
         return value
@@ -204,7 +263,7 @@ class _Reader:
             self.faults.append(f"{name}_FILE cannot be read ({type(error).__name__})")
             return Secret(name)
         if is_required and not secret:
-            self.faults.append(f"{name} is not set" if path is None else f"{name}_FILE names an empty file")
+            self.faults.append(f"{name}{_NOT_SET}" if path is None else f"{name}_FILE names an empty file")
         return secret
 
 
@@ -317,6 +376,16 @@ def _signatures(read: _Reader, shared_keys: Secret) -> str:
     return chosen
 
 
+def _profiles_file(read: _Reader) -> str:
+    """Its faults are told beside those of the environment, so that a site is set right in one go."""
+    path = read.text("ORCHESTRATOR_CONFIG", "config/profiles.toml")
+    try:
+        profiles.load(path)
+    except ConfigurationError as error:
+        read.faults += error.faults
+    return path
+
+
 def _api_key_pair(read: _Reader) -> tuple[Secret, Secret]:
     key, secret = read.secret("TWILIO_API_KEY"), read.secret("TWILIO_API_SECRET")
     if bool(key) != bool(secret):
@@ -368,7 +437,7 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
         agent_api_origins=_origins(read),
         console_users=_entries(read, "CONSOLE_USERS", "name:password", _is_login),
         metrics_token=read.secret("METRICS_TOKEN"),
-        orchestrator_config=read.text("ORCHESTRATOR_CONFIG", "config/profiles.toml"),
+        orchestrator_config=_profiles_file(read),
         archive_url=read.optional("ARCHIVE_URL", _archive_url),
         redis_shards=read.number("REDIS_SHARDS", 1, 1, 1024),
         asapp_max_rps=read.number("ASAPP_MAX_RPS", 90, 1, 10_000),

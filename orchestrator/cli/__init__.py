@@ -15,6 +15,7 @@ from orchestrator.errors import ConfigurationError, OrchestratorError
 
 COMMANDS = {
     "calls": "List calls, newest first.",
+    "config-reference": "Print every variable and profile key.",
     "coverage": "Tell how much of the talk was transcribed.",
     "demo": "Run everything on this machine with synthetic calls; no accounts needed.",
     "doctor": "Check configuration, Redis, and both vendors' accounts.",
@@ -36,9 +37,13 @@ def _say_extra(name: str, missing: str) -> NoReturn:
     raise click.ClickException(f"{name} needs the package {missing}: pip install 'asapp-twilio-orchestrator[{extra}]'")
 
 
+def _module(name: str) -> str:
+    return f"orchestrator.cli.{name.replace('-', '_')}"
+
+
 def _is_there(name: str) -> bool:
     """A distribution may leave commands out."""
-    return importlib.util.find_spec(f"orchestrator.cli.{name}") is not None
+    return importlib.util.find_spec(_module(name)) is not None
 
 
 class Commands(click.Group):
@@ -52,7 +57,7 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         try:
-            module = importlib.import_module(f"orchestrator.cli.{cmd_name}")
+            module = importlib.import_module(_module(cmd_name))
         except ModuleNotFoundError as error:
             if error.name in EXTRAS:
                 _say_extra(cmd_name, error.name)

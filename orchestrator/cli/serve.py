@@ -6,7 +6,7 @@ import dataclasses
 
 import click
 
-from orchestrator import log, profiles
+from orchestrator import log
 from orchestrator.settings import Settings
 
 _WORKER_THREADS = 4
@@ -17,7 +17,6 @@ def command() -> None:
     """Run web server and worker threads in one process; without REDIS_URL, with an embedded store."""
     settings = Settings.from_environment(needs_redis=False, inline_worker_threads=_WORKER_THREADS)
     log.configure(settings.log_format, settings.log_level)
-    profiles.load(settings.orchestrator_config)
     if settings.redis_url is not None:
         _serve(settings)
         return

@@ -1,23 +1,23 @@
-"""docs/configuration.md has every variable and every key of a profile, with the default that is in force."""
+"""docs/configuration.md is the reference that the code makes of itself, and what names a page or variable is right."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from pathlib import Path
 
-import msgspec
 import pytest
+from click.testing import CliRunner
 
-from orchestrator.core.profile import Profile
+from orchestrator import reference
+from orchestrator.cli import main
 from orchestrator.errors import ConfigurationError
 from orchestrator.profiles import CHECKS
 from orchestrator.secret import Secret
 from orchestrator.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-SECTIONS = (ROOT / "docs/configuration.md").read_text(encoding="utf-8").split("\n## ")
+PAGE = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
 NAMING = (
     "config/profiles.toml",
     "config/example.env",
@@ -35,45 +35,50 @@ REQUIRED = {
 }
 
 
-def rows(section: str) -> dict[str, str]:
-    """Name and default of each row."""
-    (text,) = [each for each in SECTIONS if each.startswith(section)]
-    return dict(re.findall(r"^\| `(\w+)` \| `?(.*?)`? \|", text, re.MULTILINE))
+def test_the_page_is_current() -> None:
+    """Whoever changes a setting runs `make reference`."""
+    assert reference.markdown() == PAGE, "docs/configuration.md is out of date: run `make reference`"
 
 
-def written(value: object) -> str:
-    """A default as it would stand in the environment."""
-    text = ",".join(value) if isinstance(value, tuple) else str(value)
-    return "none" if value is None or text == "" or isinstance(value, Secret) else text
+def test_the_command_prints_the_page_and_the_same_for_programs() -> None:
+    """Both name every variable."""
+    assert CliRunner().invoke(main, ["config-reference"]).output == PAGE
+    told = json.loads(CliRunner().invoke(main, ["config-reference", "--json"]).output)
+    assert [each["name"] for each in told["variables"]] == [each.name for each in reference.variables()]
+    assert {each["name"] for each in told["profile_keys"]} == CHECKS.keys()
 
 
-def test_every_variable_is_there_with_its_default() -> None:
-    """None is missing, none is made up, and secrets are marked as such."""
-    told = rows("Environment")
+@pytest.mark.parametrize("entry", [*reference.variables(), *reference.keys()], ids=lambda entry: str(entry.name))
+def test_everything_says_what_it_means(entry: reference.Entry) -> None:
+    """The text below the field is there, and is a sentence."""
+    assert entry.meaning.endswith("."), f"{entry.name}: write what it means below its field"
+    assert "|" not in entry.meaning
+
+
+def test_defaults_are_those_in_force() -> None:
+    """As read from an environment that sets only what must be set; secrets are marked as such."""
     settings = Settings.from_environment({**REQUIRED, "LOG_FORMAT": "json"})
-    in_force = {each.name.upper(): getattr(settings, each.name) for each in dataclasses.fields(settings)}
-    assert told.keys() == in_force.keys()
-    for name, value in in_force.items():
-        assert told[name] == ("required" if name in REQUIRED else written(value)), name
-    marked = set(re.findall(r"^\| `(\w+)` \| \S+ \| \*secret\*", SECTIONS[1], re.MULTILINE))
-    assert marked == {name for name, value in in_force.items() if isinstance(value, Secret)}
+    for entry in reference.variables():
+        value = getattr(settings, entry.name.lower())
+        assert entry.is_required == (entry.name in REQUIRED), entry.name
+        assert entry.is_secret == isinstance(value, Secret), entry.name
+        if entry.default is not None:
+            assert entry.default == (",".join(value) if isinstance(value, tuple) else str(value)), entry.name
 
 
-@pytest.mark.parametrize("name", [name for name, default in rows("Environment").items() if default == "required"])
+@pytest.mark.parametrize("name", REQUIRED)
 def test_what_is_called_required_is(name: str) -> None:
     """Without it there is no start."""
     with pytest.raises(ConfigurationError, match=f"{name} is not set"):
         Settings.from_environment({key: value for key, value in REQUIRED.items() if key != name})
 
 
-def test_every_key_of_a_profile_is_there_with_its_default() -> None:
-    """As TOML writes it."""
-    told = rows("Profiles")
-    profile = msgspec.structs.asdict(Profile(route="conference"))
-    assert told.keys() == CHECKS.keys()
-    assert told.pop("route") == "required"
-    for name, default in told.items():
-        assert default == ("none" if profile[name] is None else json.dumps(profile[name])), name
+def test_the_example_environment_names_only_what_there_is() -> None:
+    """A misspelt variable in it would be copied and never read."""
+    known = {entry.name for entry in reference.variables()}
+    example = (ROOT / "config/example.env").read_text(encoding="utf-8")
+    for name in re.findall(r"^#? ?([A-Z][A-Z_]+)=", example, re.MULTILINE):
+        assert name in known or name.removesuffix("_FILE") in known, name
 
 
 @pytest.mark.parametrize("path", NAMING)

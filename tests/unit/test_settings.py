@@ -56,6 +56,17 @@ def test_every_fault_is_told_in_one_message() -> None:
         assert name in message
 
 
+def test_faults_of_the_profiles_file_are_told_in_the_same_message(tmp_path: Path) -> None:
+    """Whoever sets a site right sees everything at once, with the line in the file."""
+    path = tmp_path / "profiles.toml"
+    path.write_text("[default]\nroute = 'nowhere'\nmax_pause_s = 0\n", encoding="utf-8")
+    told = faults(PUBLIC_BASE_URL=None, ORCHESTRATOR_CONFIG=str(path))
+    assert "PUBLIC_BASE_URL is not set" in told
+    assert any("line 2: route must be" in fault for fault in told)
+    assert any("line 3: max_pause_s must be" in fault for fault in told)
+    assert any("cannot be read" in fault for fault in faults(ORCHESTRATOR_CONFIG=str(tmp_path / "absent.toml")))
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
