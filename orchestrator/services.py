@@ -32,6 +32,7 @@ from orchestrator.store.queue import DueQueue
 from orchestrator.store.rules import Rules
 from orchestrator.store.utterances import UtteranceStore
 from orchestrator.twilio.client import TwilioClient
+from orchestrator.twilio.mismatch import Mismatches
 from orchestrator.twilio.signature import SignatureCheck
 from orchestrator.twilio.twiml import CallbackUrls
 
@@ -75,6 +76,7 @@ class Services:
     twilio: TwilioClient
     stream_urls: StreamUrls
     signature: SignatureCheck
+    mismatches: Mismatches
     callback_urls: CallbackUrls
     tally: Tally
 
@@ -97,6 +99,12 @@ def build(settings: Settings) -> Services:
     keys = Keys(settings.redis_shards)
     http = Http(pool=settings.worker_threads + settings.inline_worker_threads)
     tally = Tally()
+    signature = SignatureCheck(
+        settings.public_base_url,
+        settings.signing_tokens,
+        settings.shared_keys,
+        is_shared_key_wanted=settings.twilio_signatures == "shared-key",
+    )
     asapp = AsappClient(
         http, settings.asapp_api_base_url, settings.asapp_credentials, partial(tally.provider_request, "asapp")
     )
@@ -131,12 +139,8 @@ def build(settings: Settings) -> Services:
             partial(tally.provider_request, "twilio"),
         ),
         stream_urls=StreamUrls(redis, asapp, clock),
-        signature=SignatureCheck(
-            settings.public_base_url,
-            settings.signing_tokens,
-            settings.shared_keys,
-            is_shared_key_wanted=settings.twilio_signatures == "shared-key",
-        ),
+        signature=signature,
+        mismatches=Mismatches(signature),
         callback_urls=CallbackUrls(settings.public_base_url),
         tally=tally,
     )

@@ -73,16 +73,21 @@ class SignatureCheck:
         if not signature:
             return False
         if body is None:
-            signed = "".join(name + value for name, value in sorted(set(form_items)))
+            signed = signed_form(form_items)
         elif _has_hash_of(body, path_and_query):
             signed = ""
         else:
             return False
-        given = _bytes(signature)
-        urls = self._urls(path_and_query)
+        return self.fitting(self.urls(path_and_query), signed, signature, named) is not None
+
+    def fitting(self, urls: Iterable[str], form: str, signature: str, named: str | None = None) -> str | None:
+        """The first of these URLs that was signed together with this `signed_form`; None when none was."""
         secrets, digest = self._secrets(named)
-        keys = [_bytes(secret) for secret in secrets if secret]
-        return any(hmac.compare_digest(_signature(key, url + signed, digest), given) for url in urls for key in keys)
+        keys, given = [_bytes(secret) for secret in secrets if secret], _bytes(signature)
+        return next(
+            (url for url in urls for key in keys if hmac.compare_digest(_signature(key, url + form, digest), given)),
+            None,
+        )
 
     def _secrets(self, named: str | None) -> tuple[Sequence[str], str]:
         """With what this request may have been signed, and the hash."""
@@ -94,11 +99,24 @@ class SignatureCheck:
             return (), "sha256"
         return [secret for key, secret in self._shared_keys() if key == told.get("key")], "sha256"
 
-    def _urls(self, path_and_query: str) -> list[str]:
-        """A proxy may take the prefix away or leave it; the URL that Twilio used has it once."""
+    def urls(self, path_and_query: str) -> list[str]:
+        """What Twilio may have signed, the likeliest first.
+
+        A proxy may take the prefix away or leave it; the URL that Twilio used has it once.
+        """
         has_prefix = bool(self._prefix) and path_and_query.startswith((self._prefix + "/", self._prefix + "?"))
         paths = [path_and_query, self._prefix + path_and_query] if has_prefix else [self._prefix + path_and_query]
         return [origin + path for path in paths for origin in self._origins]
+
+
+def signed_form(items: Iterable[tuple[str, str]]) -> str:
+    """What a form adds to the text that is signed."""
+    return "".join(name + value for name, value in sorted(set(items)))
+
+
+def sign(token: str, url: str, items: Iterable[tuple[str, str]]) -> str:
+    """As Twilio signs a form posted to `url`, for requests to ourselves."""
+    return _signature(_bytes(token), url + signed_form(items), "sha1").decode()
 
 
 def _signature(key: bytes, text: str, digest: str) -> bytes:

@@ -29,6 +29,7 @@ bp = Blueprint("health", __name__)
 
 _BATCH = 500
 _SHOWN = 20
+_REFUSED_LATELY_S = 300
 Line = dict[str, object]
 
 
@@ -49,6 +50,7 @@ def readyz() -> Response:
 def _lines(services: Services) -> Iterator[Line]:
     redis = _line("redis", lambda: _redis(services))
     yield redis
+    yield _line("webhooks", lambda: _webhooks(services))
     if redis["ok"]:
         yield _line("stream_url", lambda: _stream_url(services))
         yield _line("workers", lambda: _workers(services))
@@ -75,6 +77,16 @@ def _stream_url(services: Services) -> Line:
     """Its absence harms no call that lives: streams are added later. It is shown, and does not make us unready."""
     age_ms = services.stream_urls.age_ms()
     return {"ok": True, "age_s": None if age_ms is None else round(age_ms / 1000, 1)}
+
+
+def _webhooks(services: Services) -> Line:
+    """Requests that Twilio did sign and this process refused a short while ago: its callers hear the fallback."""
+    latest = services.mismatches.latest()
+    if latest is None:
+        return {"ok": True}
+    ago_s, found = latest
+    told: Line = {"refused_ago_s": round(ago_s), "differs": found.differs, "cure": found.cure}
+    return {"ok": ago_s > _REFUSED_LATELY_S, "signed_url": found.signed_url, **told}
 
 
 def _asapp(services: Services) -> Line:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 from collections.abc import Iterator
 
 import pytest
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # the SDK is not marked as typed
 
 from orchestrator import log
 from tests.integration.conftest import RedisServer
-from tests.integration.web.site import CALL, MakeSettings, Site, Vendor, open_site
+from tests.integration.web.site import BASE, CALL, TOKEN, MakeSettings, Site, Vendor, open_site
 
 
 @pytest.fixture
@@ -60,3 +62,35 @@ def test_a_failure_of_the_store_is_told_without_its_address(
     own_redis.end()
     answer = site.api("GET", f"/calls/{CALL}")
     assert answer.get_json() == {"type": "store-unavailable", "title": "The store cannot be reached", "status": 503}
+
+
+def test_a_request_that_twilio_signed_for_another_url_is_told_with_its_cure(site: Site, told_log: io.StringIO) -> None:
+    """In the log and on /readyz, without what was expected; Redis is not asked."""
+    form = {"CallSid": CALL, "AccountSid": "AC" + "0" * 32}
+    url = f"http://{BASE.partition('://')[2]}/twilio/voice"
+    signed = RequestValidator(TOKEN).compute_signature(url, form)
+    expected = RequestValidator(TOKEN).compute_signature(f"{BASE}/twilio/voice", form)
+    before = site.services.redis.execute_command("INFO", "stats")["total_commands_processed"]
+    assert site.twilio("voice", form, signature=signed).status_code == 403
+    assert site.services.redis.execute_command("INFO", "stats")["total_commands_processed"] == before + 1
+    (line,) = [json.loads(each) for each in told_log.getvalue().splitlines() if "request refused" in each]
+    assert line["differs"] == ["scheme"]
+    assert line["signed_url"] == url
+    assert "PUBLIC_BASE_URL" in line["cure"]
+    page = site.client.get("/readyz")
+    assert page.status_code == 503
+    told = next(each for each in map(json.loads, page.text.splitlines()) if each["dependency"] == "webhooks")
+    assert told["ok"] is False
+    assert told["cure"] == line["cure"]
+    assert expected not in page.text + told_log.getvalue()
+
+
+def test_a_request_of_another_account_is_told(site: Site, told_log: io.StringIO) -> None:
+    """No variant of the URL fits; the account that the request names is not ours."""
+    form = {"CallSid": CALL, "AccountSid": "AC" + "9" * 32}
+    signed = RequestValidator("another-token").compute_signature(f"{BASE}/twilio/voice", form)
+    assert site.twilio("voice", form, signature=signed).status_code == 403
+    (line,) = [json.loads(each) for each in told_log.getvalue().splitlines() if "request refused" in each]
+    assert line["is_other_account"] is True
+    told = map(json.loads, site.client.get("/readyz").text.splitlines())
+    assert next(each for each in told if each["dependency"] == "webhooks")["ok"] is True
