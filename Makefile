@@ -27,7 +27,21 @@ check: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2 tests/unit --ignore=tests/unit/core
 	$(BIN)/python -m pytest -q -n 2 tests/unit/core tests/property --cov=orchestrator.core --cov-branch --cov-report=term-missing --cov-fail-under=100
 
-test: check
+# The desktop client and the Flex plugin; the client comes first, the plugin is built on it.
+JAVASCRIPT := examples/javascript examples/flex-plugin
+
+%/node_modules/.installed: %/package-lock.json
+	npm --prefix $* ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
+javascript:
+	sh scripts/require-node.sh
+	for each in $(JAVASCRIPT); do \
+	    $(MAKE) --no-print-directory $$each/node_modules/.installed || exit 1; \
+	    npm --prefix $$each run --silent check && npm --prefix $$each test --silent || exit 1; \
+	done
+
+test: check javascript
 	sh scripts/require-redis.sh
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/integration tests/contract
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/e2e
@@ -59,3 +73,4 @@ lock:
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage build dist *.egg-info
+	rm -rf examples/*/node_modules examples/*/build

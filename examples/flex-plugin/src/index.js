@@ -1,0 +1,5 @@
+// @ts-check
+import { Plugins } from "@twilio/flex-ui";
+import { OrchestratorPlugin } from "./plugin.jsx";
+
+Plugins.init(OrchestratorPlugin);
