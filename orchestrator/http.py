@@ -148,7 +148,8 @@ class Http:
             ) as error:
                 if can_repeat and guard.is_stale_line():
                     raise _BrokenBeforeAnswer from None
-                reason = "deadline" if guard.is_expired else type(error).__name__
+                is_late = guard.is_expired or time.monotonic() >= deadline  # the watchdog and the line's own timer race
+                reason = "deadline" if is_late else type(error).__name__
                 raise (NoAnswer(reason) if guard.is_sent else NotSent(reason)) from None
             if guard.is_expired:  # the shut line reads like the end of an answer that gave no length
                 raise NoAnswer("deadline")

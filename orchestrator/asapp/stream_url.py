@@ -8,7 +8,7 @@ Redis holds it for everybody (`orchestrator:stream-url`), each process keeps a c
 seconds, beside the request that is being served. One process at a time fetches (`orchestrator:stream-url-fetch`);
 after a failure nobody does for a moment. With Redis away, or with none, each process goes on for itself.
 
-`at_hand` and `awaited` never ask ASAPP (the voice webhook), `get` and `refresh` may (workers). Nothing here raises.
+`at_hand` never asks ASAPP (the voice webhook), `get` and `refresh` may (workers). Nothing here raises.
 """
 
 from __future__ import annotations
@@ -87,14 +87,6 @@ class StreamUrls:
             usable = self._usable()
         elif time.monotonic() - self._looked_at > _LOOK_AGAIN_S:
             self._look(0)
-        return usable.url if usable is not None else None
-
-    def awaited(self, wait_s: float) -> str | None:
-        """The URL that another process is fetching now, waited for at most so long; never fetched here."""
-        deadline = time.monotonic() + wait_s
-        while (usable := self._usable()) is None and time.monotonic() < deadline and not self._is_redis_failing():
-            time.sleep(min(_POLL_S, wait_s))
-            self._look(max(0.0, deadline - time.monotonic()))
         return usable.url if usable is not None else None
 
     def get(self, wait_s: float) -> str | None:

@@ -67,12 +67,14 @@ class LegEnded(_Event, frozen=True, kw_only=True, tag="leg-ended"):
 class CallRead(_Event, frozen=True, kw_only=True, tag="call-read"):
     """Twilio's call resource was read. `status`: `ringing`, `in-progress`, `ended`, `missing` or `unreadable`.
 
+    `refusal`, of this and of the other reads: Twilio took our credentials for none; what it said.
     Of a call that was not verified yet also: `profile`, what its numbers ask for; of a child leg who its parent is
     (`parent_identity`, whoever called), whom that one called and whether it is still in progress.
     """
 
     status: str
     reason: str = ""
+    refusal: str = ""
     parent: str | None = None
     parent_identity: str = ""
     parent_called: str = ""
@@ -88,6 +90,7 @@ class LegRead(_Event, frozen=True, kw_only=True, tag="leg-read"):
     leg: str
     identity: str | None = None
     is_child_of_call: bool = False
+    refusal: str = ""
 
 
 # --- media streams -----------------------------------------------------------------------------------------------
@@ -175,6 +178,7 @@ class ParticipantsRead(_Event, frozen=True, kw_only=True, tag="participants-read
     asked_at: int
     participants: tuple[ParticipantSnapshot, ...] = ()
     is_readable: bool = True
+    refusal: str = ""
 
 
 # --- TaskRouter, dial and survey ---------------------------------------------------------------------------------

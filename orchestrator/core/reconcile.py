@@ -353,21 +353,33 @@ def _audit(call: Call, _want: Desired, now: int) -> Step:
 
 def _note_overdue_pause(call: Call, _want: Desired, now: int) -> Step:
     """A forgotten pause is told to people; it does not end by itself."""
-    stretch = call.paused[-1] if call.paused and call.paused[-1].end is None else None
-    if stretch is None or call.is_ended or any(problem.id == "pause-overdue" for problem in call.problems):
+    since = _paused_since(call)
+    is_told = any(problem.id == "pause-overdue" for problem in call.problems)
+    if since is None or is_told or call.is_ended or call.survey is not None:
         return None
-    due = _paused_since(call) + call.profile.max_pause_s * 1_000
-    return due if due > now else NoteTime(what="pause-overdue", subject=stretch.reason)
+    due = since + call.profile.max_pause_s * 1_000
+    return due if due > now else NoteTime(what="pause-overdue", subject=pause_reason(call) or "")
 
 
-def _paused_since(call: Call) -> int:
-    """A hold within a payment pause, or after it, does not begin the pause anew."""
+def _paused_since(call: Call) -> int | None:
+    """Of all that stands the oldest. A named reason stands with or without an agent, a hold only with one.
+
+    A hold within a payment pause, or after it, does not begin the pause anew. A consent that nobody has given yet is
+    not forgotten before there is somebody to ask for it.
+    """
+    named = [pause.since for pause in call.pauses if pause.source != "profile"]
+    return min([*named, *_stretch_since(call)], default=None)
+
+
+def _stretch_since(call: Call) -> list[int]:
+    if not call.paused or call.paused[-1].end is not None:
+        return []
     since = call.paused[-1].start
     for earlier in reversed(call.paused[:-1]):
         if earlier.end != since:
             break
         since = earlier.start
-    return since
+    return [since]
 
 
 RULES: tuple[Rule, ...] = (

@@ -79,7 +79,10 @@ def _with_exposure(call: Call, at: int) -> Call:
         return call if call.exposure_since is not None else replace(call, exposure_since=call.off_wanted_at)
     if call.exposure_since is None:
         return call
-    return replace(call, exposure_since=None, unwanted_ms=call.unwanted_ms + max(0, at - call.exposure_since))
+    # What is still to be stopped hears nobody now: its slow ladder begins, whatever was tried on the fast one.
+    patient = replace(call.transcription, failures=0)
+    unwanted_ms = call.unwanted_ms + max(0, at - call.exposure_since)
+    return replace(call, exposure_since=None, unwanted_ms=unwanted_ms, transcription=patient)
 
 
 def _with_gap(call: Call, at: int) -> Call:

@@ -44,9 +44,10 @@ def _applied(call: Call, event: e.Event) -> Call:  # noqa: C901, PLR0912 - one l
         case e.LegEnded():
             return legs.leg_ended(call, event)
         case e.CallRead():
-            return _audited(legs.call_read(call, event), event.at)
+            is_told = event.status != "unreadable"
+            return _read(_audited(legs.call_read(call, event), event.at), event, is_told=is_told)
         case e.LegRead():
-            return legs.leg_read(call, event)
+            return _read(legs.leg_read(call, event), event, is_told=event.identity is not None)
         case e.StreamStarted():
             return streams.stream_started(call, event)
         case e.StreamStopped():
@@ -66,7 +67,8 @@ def _applied(call: Call, event: e.Event) -> Call:  # noqa: C901, PLR0912 - one l
         case e.ConferenceEnded():
             return conferences.conference_ended(call, event)
         case e.ParticipantsRead():
-            return _audited(conferences.participants_read(call, event), event.at)
+            audited = _audited(conferences.participants_read(call, event), event.at)
+            return _read(audited, event, is_told=event.is_readable)
         case e.ReservationAccepted():
             return agents.reservation_accepted(call, event)
         case e.ReservationEnded():
@@ -123,6 +125,13 @@ def _audited(call: Call, at: int) -> Call:
     """An answer from Twilio puts the next regular look off."""
     due = call.audit_at is not None and call.audit_at <= at
     return replace(call, audit_at=None) if due else call
+
+
+def _read(call: Call, event: e.CallRead | e.LegRead | e.ParticipantsRead, *, is_told: bool) -> Call:
+    """Whoever cannot look is told to people: what callbacks lose stays lost until somebody sets that right."""
+    if event.refusal:
+        return with_problem(call, "twilio-unreadable", event.at, event.refusal)
+    return without_problems(call, "twilio-unreadable") if is_told else call
 
 
 def _why_doubted(event: e.TranscriptionDoubted) -> e.AuditRequested:

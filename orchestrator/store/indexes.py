@@ -44,11 +44,6 @@ class Indexes:
         self._remember(kind, identifier, found.decode())
         return str(found.decode())
 
-    def drop_index(self, kind: str, identifier: str) -> None:
-        """Forgets a name; other processes may still answer it for `CACHE_S`."""
-        self._redis.execute_command("DEL", self._keys.index(kind, identifier))
-        self._cache.pop((kind, identifier), None)
-
     def _remember(self, kind: str, identifier: str, call_sid: str) -> None:
         if len(self._cache) >= CACHE_SIZE:
             self._cache.clear()

@@ -102,12 +102,6 @@ class DueQueue:
         """Keys that are due and not claimed, over all shards."""
         return sum(self.state(shard).due for shard in range(self._keys.shards))
 
-    def oldest_due_ms(self) -> int | None:
-        """Since when the key that has waited longest has been due; None when nothing is."""
-        states = [self.state(shard) for shard in range(self._keys.shards)]
-        times = [at for each in states for at in (each.next_due_ms, each.next_urgent_ms) if at and at <= each.now_ms]
-        return min(times, default=None)
-
     def _next_look_s(self, shard: int, *, urgent_only: bool) -> float:
         state = self.state(shard)
         times = [state.next_urgent_ms, state.next_lease_end_ms, None if urgent_only else state.next_due_ms]

@@ -85,7 +85,7 @@ class Executor:
         with self._twilio_place(_place_wait_s(call, action)) as has_place:
             if not has_place:
                 busy = Outcome(verdict=Verdict.REFUSED_FOR_NOW, family="429", code=NO_PLACE, detail=_NO_PLACE)
-                return self._unread(action) or self._ended(action, attempt, busy)
+                return self._unread(action, busy) or self._ended(action, attempt, busy)
             return self._ask_twilio(call, action, attempt)
 
     def _ended(self, action: a.VendorAction, attempt: int, outcome: Outcome) -> e.ActionEnded:
@@ -134,7 +134,9 @@ class Executor:
                 read = twilio.read_participants(
                     action.conference, at=self._services.clock.now_ms(), timeout_ms=action.timeout_ms
                 )
-        return (self._unread(action) or self._ended(action, attempt, read)) if isinstance(read, Outcome) else read
+        if not isinstance(read, Outcome):
+            return read
+        return self._unread(action, read) or self._ended(action, attempt, read)
 
     def _read_call(self, call: Call, action: a.ReadCall) -> e.CallRead | Outcome:
         """Of a SID that is in doubt also whose leg it is and what its numbers ask for: from its parent leg, if any."""
@@ -159,16 +161,19 @@ class Executor:
             is_parent_live=parent.status == "in-progress",
         )
 
-    def _unread(self, action: a.VendorAction) -> e.Event | None:
-        """The event that says that a read told nothing."""
+    def _unread(self, action: a.VendorAction, outcome: Outcome) -> e.Event | None:
+        """The event that says that a read told nothing, and why where that is ours to set right."""
         now = self._services.clock.now_ms()
+        refusal = f"{outcome.code} {outcome.detail}".strip() if outcome.family == "auth" else ""
         match action:
             case a.ReadCall():
-                return e.CallRead(at=now, status="unreadable")
+                return e.CallRead(at=now, status="unreadable", refusal=refusal)
             case a.ReadLeg():
-                return e.LegRead(at=now, leg=action.leg)
+                return e.LegRead(at=now, leg=action.leg, refusal=refusal)
             case a.ReadParticipants():
-                return e.ParticipantsRead(at=now, conference=action.conference, asked_at=now, is_readable=False)
+                return e.ParticipantsRead(
+                    at=now, conference=action.conference, asked_at=now, is_readable=False, refusal=refusal
+                )
             case _:
                 return None
 

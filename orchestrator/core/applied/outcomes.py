@@ -366,6 +366,7 @@ def _stop_stream_ended(call: Call, action: StopStream, event: ActionEnded) -> Ca
         again = replace(stream, failures=failures, not_before=event.at + wait_ms)
         call = replace(call, streams=swapped(call.streams, stream, again))
         return _with_auth_problem(call, "twilio-unauthorized", event)
+    call = without_problems(call, "twilio-unauthorized")
     if stream.state is StreamState.FAILED:
         gone = replace(stream, may_live=False)
         call = replace(call, streams=swapped(call.streams, stream, gone))
@@ -386,7 +387,8 @@ def _redirect_ended(call: Call, event: ActionEnded) -> Call:
     if survey is None:
         return call
     if outcome.verdict is Verdict.DONE:
-        return replace(without_problems(call, "survey-transfer"), survey=replace(survey, redirect="done"))
+        call = without_problems(call, "survey-transfer", "twilio-unauthorized")
+        return replace(call, survey=replace(survey, redirect="done"))
     if outcome.verdict in {Verdict.REFUSED_FOR_NOW, Verdict.NOT_IN_PROGRESS, Verdict.NOT_FOUND}:
         failures = survey.failures + 1
         wait_ms = doubling_ms(500, failures - 1, 5_000)

@@ -95,6 +95,22 @@ def test_fault_18_a_url_that_opens_no_stream_is_not_used_again(floor: Floor) -> 
     assert len(floor.vendors.requests(URL)) == fetched + 1
 
 
+def test_fault_8_reads_that_twilio_refuses_us_are_told(floor: Floor) -> None:
+    """8: 401 to a look at the call shows on it, and is taken back by the next look that is answered."""
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    floor.vendors.moods[f"/Calls/{sid}.json"] = Mood(401, b'{"code": 20003, "message": "Authenticate"}')
+    floor.tell(sid, e.AuditRequested(at=floor.services.clock.now_ms(), why="a test"))
+    until(lambda: problems(floor, sid) == ["twilio-unreadable"], 5, "it is told")
+    assert "20003" in floor.call(sid).problems[0].detail
+    floor.vendors.moods.clear()
+    until(lambda: not problems(floor, sid), 5, "and taken back")
+
+
+def problems(floor: Floor, sid: str) -> list[str]:
+    return [each.id for each in floor.call(sid).problems]
+
+
 def test_fault_53_a_late_replay_revives_nothing(floor: Floor) -> None:
     """53, 7: a callback of a call that is long over and forgotten: Twilio is asked once, nothing is sent to ASAPP."""
     floor.vendors.leg_status = "completed"

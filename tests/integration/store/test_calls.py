@@ -274,16 +274,6 @@ def test_parked_events_are_taken_once(store: CallStore) -> None:
     assert store.unpark("CF1") == []
 
 
-def test_a_dropped_index_is_forgotten(store: CallStore) -> None:
-    """The process that drops a name no longer answers it."""
-    store.index("leg", "CA9", "CA1", 60)
-    assert store.resolve("leg", "CA9") == "CA1"
-
-    store.drop_index("leg", "CA9")
-
-    assert store.resolve("leg", "CA9") is None
-
-
 def test_an_unreadable_call_has_its_own_error(redis: Redis, store: CallStore, arrived: Arrive) -> None:
     """A document that cannot be decoded is told from an unavailable store."""
     store.begin(arrived())

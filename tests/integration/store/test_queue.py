@@ -177,17 +177,6 @@ def test_queues_of_other_names_are_apart(redis: Redis, queue: DueQueue) -> None:
     assert queue.claim("worker") is None
 
 
-def test_the_oldest_due_key_is_told(redis: Redis, queue: DueQueue) -> None:
-    """Only what is due counts."""
-    assert queue.oldest_due_ms() is None
-    queue.mark("CA1", now_of(redis) + 60_000)
-    assert queue.oldest_due_ms() is None
-    since = now_of(redis) - 5_000
-    queue.mark("CA2", since)
-
-    assert queue.oldest_due_ms() == since
-
-
 def test_waiting_ends_with_the_next_due_time(redis: Redis, queue: DueQueue) -> None:
     """An idle worker sleeps no longer than until a key that it knows of comes due."""
     queue.mark("CA1", now_of(redis) + 300)

@@ -114,7 +114,6 @@ DOWN = Outcome(verdict=Verdict.FAILED, family="5xx")
 def test_at_hand_never_asks_asapp(urls: StreamUrls, asapp: FakeAsapp) -> None:
     """Without a URL there is none; fetching is for workers."""
     assert urls.at_hand() is None
-    assert urls.awaited(0.05) is None
     assert urls.age_ms() is None
     assert asapp.asked == 0
 
@@ -198,16 +197,16 @@ def test_many_threads_fetch_once(urls: StreamUrls, asapp: FakeAsapp) -> None:
 
 
 def test_many_processes_fetch_once(redis: FakeRedis, asapp: FakeAsapp, clock: SteppedClock) -> None:
-    """Another process at it: its URL is awaited, by workers and by the voice webhook alike."""
+    """Another process at it: its URL is waited for."""
     hold = asapp.hold = threading.Event()
-    fetching, worker, web = (StreamUrls(redis, asapp, clock) for _ in range(3))
+    fetching, *others = (StreamUrls(redis, asapp, clock) for _ in range(3))
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(fetching.get, 5)
         asapp.begun.wait(5)
-        others = [pool.submit(worker.get, 5), pool.submit(web.awaited, 5)]
+        waiting = [pool.submit(each.get, 5) for each in others]
         until(lambda: redis.gets > 4)
         hold.set()
-        assert {each.result(5) for each in [first, *others]} == {"wss://media.example/t/1"}
+        assert {each.result(5) for each in [first, *waiting]} == {"wss://media.example/t/1"}
     assert asapp.asked == 1
 
 
@@ -216,7 +215,6 @@ def test_waiting_is_bounded(redis: FakeRedis, urls: StreamUrls) -> None:
     redis.values[FETCH_KEY] = "1"
     started = time.monotonic()
     assert urls.get(0.2) is None
-    assert urls.awaited(0.2) is None
     assert time.monotonic() - started < 1
 
 

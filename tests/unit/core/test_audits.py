@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -10,7 +10,7 @@ from orchestrator.core import events as e
 from orchestrator.core.actions import Outcome, ReadCall, ReadParticipants, Verdict
 from orchestrator.core.backoff import spread
 from orchestrator.core.transition import transition
-from tests.unit.core.given import CUSTOMER, ROOM, Story
+from tests.unit.core.given import AMY, CUSTOMER, ROOM, Story
 
 MINUTE_MS = spread(CUSTOMER, 60_000)
 
@@ -89,3 +89,21 @@ def test_unknown_deadline_changes_nothing() -> None:
     story = Story().talks()
     before = story.call
     assert story.told(e.TimePassed, what="something new").call is before
+
+
+@pytest.mark.parametrize(
+    ("kind", "refused", "told"),
+    [
+        (e.CallRead, {"status": "unreadable"}, {"status": "in-progress"}),
+        (e.LegRead, {"leg": AMY}, {"leg": AMY, "identity": "client:amy"}),
+        (e.ParticipantsRead, {"conference": ROOM, "asked_at": 0, "is_readable": False}, {}),
+    ],
+)
+def test_reads_that_twilio_refuses_us_are_told(kind: type[Any], refused: dict[str, Any], told: dict[str, Any]) -> None:
+    """401 to a look is a problem until one is answered; a look that only failed changes nothing about that."""
+    story = Story().talks().told(kind, refusal="20003 Authenticate", **refused)
+    assert story.problems == ["twilio-unreadable"]
+    story.told(kind, **refused)
+    assert story.problems == ["twilio-unreadable"]
+    told = told or {"conference": ROOM, "asked_at": story.now}
+    assert story.told(kind, **told).problems == []

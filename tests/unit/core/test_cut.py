@@ -49,6 +49,8 @@ def test_unauthorized_cut_is_told() -> None:
     """401 from Twilio is a problem for people."""
     story = overdue().answers(Verdict.REFUSED_FOR_NOW, family="auth")
     assert "twilio-unauthorized" in story.problems
+    story.at(1_000).answers()
+    assert story.problems == []
 
 
 def test_no_rebuild_while_a_stop_is_unconfirmed() -> None:

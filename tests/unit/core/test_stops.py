@@ -91,6 +91,13 @@ def test_slow_ladder_once_nothing_can_be_heard() -> None:
     assert waits(story, 7) == [2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
 
 
+def test_the_slow_ladder_begins_with_the_end_of_the_stream() -> None:
+    """Failures from before the stream was down do not lengthen it."""
+    story = on_hold()
+    waits(story, 3)
+    assert waits(story.stream_stopped(), 3) == [2_000, 4_000, 8_000]
+
+
 def test_wanted_stop_does_not_wait_for_a_lost_stream() -> None:
     """The end of the stream during a pause does not put the wanted stop off."""
     on_hold().stream_stopped().next_is(StopTranscription)
