@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from orchestrator.core.call import Progress
 from orchestrator.core.events import CallAdopted, CallArrived
 from orchestrator.store.codec import decode_call, encode, state_of
-from orchestrator.store.errors import CallContended
+from orchestrator.store.errors import CallContended, CallIsOver
 from orchestrator.store.indexes import Indexes, ParkedEvents
 from orchestrator.store.keys import Keys
 from orchestrator.store.reading import UNCHANGED, CallReader
@@ -36,10 +37,13 @@ if TYPE_CHECKING:
     from orchestrator.store.connect import Redis
     from orchestrator.store.rules import Rules
 
+OVER_DAYS = 30
+"""How much longer than the call itself its SID is kept, so that a message replayed later begins no call."""
 TRIES = 20
 TRIES_AT_ONCE = 5
 _commit_script = Script("commit")
 _serial = itertools.count()
+_DAY_S = 86_400
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ class CallStore(CallReader, Indexes, ParkedEvents):
     def begin(self, event: CallArrived | CallAdopted, *, indexes: Iterable[tuple[str, str]] = ()) -> Applied:
         """Starts the call, in one round trip; a call that exists gets the event like any other.
 
+        Raises CallIsOver for the SID of a call that has ended or was erased, and is no longer kept.
         `indexes`: further names (kind, identifier); written with the call where they share its shard, else just before.
         """
         call_sid = event.call_sid
@@ -177,6 +182,8 @@ class CallStore(CallReader, Indexes, ParkedEvents):
                 self._keys.recent(keys.shard),
                 self._keys.counters(keys.shard),
                 *self._keys.queue("calls", keys.shard),
+                self._keys.over(after.call_sid),
+                self._keys.forgotten(after.call_sid),
                 *shared_indexes,
             ],
             [
@@ -194,10 +201,13 @@ class CallStore(CallReader, Indexes, ParkedEvents):
                 int(is_urgent),
                 int(after.is_ended),
                 after.created_at,
+                self._call_ttl_s + OVER_DAYS * _DAY_S if after.progress is Progress.ENDED else 0,
                 *_flat(counters),
             ],
         )
         self._clock.observe(reply[1], sent, time.monotonic())
+        if reply[0] < 0:
+            raise CallIsOver(after.call_sid)
         if not reply[0]:
             raise _Conflict(decode_call(reply[2], after.call_sid) if reply[2:] and reply[2] else None)
         return Applied(before, after, before is None, is_changed)

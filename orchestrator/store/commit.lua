@@ -5,12 +5,14 @@
 --        4  recent     zset    Call SID -> creation time
 --        5  counters   hash    name -> number
 --        6-14          the queue (see queue_mark.lua)
---        15-           strings: other names of the call that share its shard -> Call SID
+--        15 over       string  there while the SID of a call that has ended must not begin another
+--        16 forgotten  string  the same for a call that was erased
+--        17-           strings: other names of the call that share its shard -> Call SID
 --   ARGV 1 Call SID   2 version that must be stored ('' : none)   3 new version   4 document ('' : unchanged)
 --        5 id of this commit   6 event (JSON)   7 state (JSON)   8 note   9 cap of the timeline   10 time to live (s)
 --        11 due (ms; 0 now, -1 no mark)   12 '1' if urgent   13 '1' if the call has ended   14 creation time
---        15- counters: name, value, ...
---   reply: {1, now} or, with nothing written, {0, now, document or nil}
+--        15 how long its SID begins no other call (s; 0: it may)   16- counters: name, value, ...
+--   reply: {1, now} or, with nothing written, {0, now, document or nil} or {-1, now}: the call of this SID is over
 -- include: time_now
 -- include: queue_mark
 local sid, ttl, now = ARGV[1], ARGV[10], time_now()
@@ -20,6 +22,9 @@ if stored[2] == ARGV[5] then
 end
 if (stored[1] or '') ~= ARGV[2] then
   return {0, now, redis.call('HGET', KEYS[1], 'document')}
+end
+if ARGV[2] == '' and redis.call('EXISTS', KEYS[15], KEYS[16]) > 0 then
+  return {-1, now}
 end
 
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'commit', ARGV[5])
@@ -31,23 +36,28 @@ if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[9]) then
 end
 redis.call('XADD', KEYS[2], 'MAXLEN', '=', ARGV[9], '*',
   'event', ARGV[6], 'state', ARGV[7], 'version', ARGV[3], 'note', ARGV[8])
-redis.call('EXPIRE', KEYS[1], ttl)
-redis.call('EXPIRE', KEYS[2], ttl)
+if ARGV[13] ~= '1' or ARGV[4] ~= '' then -- what changes nothing of an ended call does not keep it any longer
+  redis.call('EXPIRE', KEYS[1], ttl)
+  redis.call('EXPIRE', KEYS[2], ttl)
+end
 
 if ARGV[13] == '1' then
   redis.call('ZREM', KEYS[3], sid)
 else
   redis.call('ZADD', KEYS[3], ARGV[14], sid)
 end
+if ARGV[15] ~= '0' then
+  redis.call('SET', KEYS[15], '1', 'EX', ARGV[15], 'NX')
+end
 if ARGV[2] == '' then
   redis.call('ZADD', KEYS[4], ARGV[14], sid)
   -- A day is longer than any call: a document that its call's events keep alive stays listed.
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', tonumber(ARGV[14]) - (tonumber(ttl) + 86400) * 1000)
 end
-for each = 15, #KEYS do
+for each = 17, #KEYS do
   redis.call('SET', KEYS[each], sid, 'EX', ttl)
 end
-for each = 15, #ARGV, 2 do
+for each = 16, #ARGV, 2 do
   redis.call('HINCRBYFLOAT', KEYS[5], ARGV[each], ARGV[each + 1])
 end
 local due = tonumber(ARGV[11])

@@ -26,6 +26,13 @@ class CallUnreadable(OrchestratorError):  # noqa: N818  told by its name, as abo
         super().__init__("call-unreadable", f"The stored call cannot be read: {detail}", call_sid=call_sid)
 
 
+class CallIsOver(OrchestratorError):  # noqa: N818  told by its name, as above
+    """A message is about a call that has ended, or was erased, and is no longer kept: it begins no other."""
+
+    def __init__(self, call_sid: str) -> None:
+        super().__init__("no-such-call", "The call of this SID is over", call_sid=call_sid)
+
+
 class CallContended(OrchestratorError):  # noqa: N818  told by its name, as above
     """A call changed under every one of the bounded tries to change it."""
 

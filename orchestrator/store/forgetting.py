@@ -1,7 +1,8 @@
 """Erasing a call: everything it owns in Redis goes, a mark without its name stays for 40 days.
 
 The mark keeps real-time messages that come late, the finished call's list (7 days) and the batch feed (32 days) from
-bringing the words back. Other names of the call (leg, conference) expire by themselves; they lead nowhere.
+bringing the words back, and a replayed message from beginning the call anew. Other names of the call (leg, conference)
+expire by themselves; they lead nowhere.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ def forget(redis: Redis, keys: Keys, call_sid: str) -> bool:
         keys.forgotten(call_sid),
         keys.live(own.shard),
         keys.recent(own.shard),
+        keys.over(call_sid),
         own.document,
         own.timeline,
         own.utterances,

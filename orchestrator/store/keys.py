@@ -73,6 +73,10 @@ class Keys:
         digest = hashlib.sha256(call_sid.encode()).hexdigest()
         return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:forgotten:{digest}"
 
+    def over(self, call_sid: str) -> str:
+        """There while the SID of a call that has ended must not begin another."""
+        return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:over:{call_sid}"
+
     def live(self, shard: int) -> str:
         """Calls that have not ended; score: creation time."""
         return f"{PREFIX}:{{{shard}}}:live"

@@ -10,7 +10,8 @@ from flask import Blueprint, Response, g, request
 from msgspec.structs import replace
 
 from orchestrator.core.events import LegEnded, ReservationAccepted, WorkerLegNamed
-from orchestrator.store.errors import StoreUnavailable
+from orchestrator.log import get_logger
+from orchestrator.store.errors import CallIsOver, StoreUnavailable
 from orchestrator.twilio import wire
 from orchestrator.web.adoption import Names, apply_or_adopt, call_named, learn_names, park
 from orchestrator.web.context import received_at, services
@@ -20,6 +21,14 @@ from orchestrator.web.outbound import child_status
 
 bp = Blueprint("callbacks", __name__, url_prefix="/twilio")
 bp.before_request(check_signature)
+_log = get_logger("orchestrator.web.callbacks")
+
+
+@bp.errorhandler(CallIsOver)
+def _too_late(error: CallIsOver) -> Response:
+    """Of a call that has ended and is no longer kept: taken, so that it is not sent again, and nothing begun."""
+    _log.info("event of a call that is over", call_sid=error.context["call_sid"], endpoint=request.endpoint)
+    return _done()
 
 
 @bp.post("/stream-status")

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from orchestrator.core import events as e
 from orchestrator.log import get_logger
+from orchestrator.store.errors import CallIsOver
 
 if TYPE_CHECKING:
     from orchestrator.core.call import Call
@@ -55,5 +56,8 @@ def _apply(services: Services, parent: str, event: e.Event, read: e.CallRead) ->
     if services.store.apply(parent, event) is not None:
         return
     profile = services.profiles.match(read.parent_called)
-    services.store.begin(e.CallAdopted(at=read.at, call_sid=parent, profile=profile, via="child-leg"))
+    try:
+        services.store.begin(e.CallAdopted(at=read.at, call_sid=parent, profile=profile, via="child-leg"))
+    except CallIsOver:
+        return
     services.store.apply(parent, event)

@@ -14,6 +14,7 @@ from orchestrator.core.actions import Outcome
 from orchestrator.core.events import AuditRequested, CallAdopted
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
+from orchestrator.store.errors import CallIsOver
 from orchestrator.store.keys import PREFIX, lease
 
 if TYPE_CHECKING:
@@ -74,9 +75,13 @@ class Resync:
         profile = self._profile_of(leg, parent)
         if profile is None or store.resolve("leg", leg.sid) is not None or store.load(leg.sid) is not None:
             return False
-        store.begin(
-            CallAdopted(at=self._services.clock.now_ms(), call_sid=leg.sid, profile=profile, via="calls-in-progress")
+        found = CallAdopted(
+            at=self._services.clock.now_ms(), call_sid=leg.sid, profile=profile, via="calls-in-progress"
         )
+        try:
+            store.begin(found)
+        except CallIsOver:  # Twilio's list may trail behind
+            return False
         return True
 
     def _profile_of(self, leg: ListedLeg, parent: ListedLeg | None) -> Profile | None:

@@ -17,7 +17,7 @@ from orchestrator.core.profile import Profile
 from orchestrator.store import codec
 from orchestrator.store.calls import Applied, CallStore
 from orchestrator.store.connect import Redis
-from orchestrator.store.errors import CallUnreadable, StoreMisconfigured
+from orchestrator.store.errors import CallIsOver, CallUnreadable, StoreMisconfigured
 from orchestrator.store.queue import DueQueue
 from orchestrator.store.rules import Rules
 
@@ -245,6 +245,49 @@ def test_ended_and_expired_calls_leave_the_live_ones(redis: Redis, arrived: Arri
     assert [call.call_sid for call in store.list(live_only=True).calls] == ["CA3"]
     assert [call.call_sid for call in store.list().calls] == ["CA3", "CA1"]
     assert DueQueue(redis, store.keys).depth() == 0
+
+
+def ending_as(redis: Redis, progress: Progress) -> CallStore:
+    """A store in which every event after the first ends the call so."""
+    rules = Rules(
+        begin=lambda event: Call(call_sid=event.call_sid, profile=event.profile, created_at=event.at),
+        transition=lambda call, _event: msgspec.structs.replace(call, progress=progress),
+        reconcile=lambda _call, _now: SimpleNamespace(action=None, look_again_at=None),
+    )
+    return CallStore(redis, rules=rules, clock=ManualClock(), call_ttl_s=3600)
+
+
+def test_a_call_that_ended_and_expired_does_not_begin_again(redis: Redis, arrived: Arrive) -> None:
+    """Its SID is kept for a month longer; one that was never a call of ours may become one."""
+    store = ending_as(redis, Progress.ENDED)
+    store.begin(arrived())
+    store.apply("CA1", AUDIT)
+    redis.delete(store.keys.of("CA1").document)
+
+    with pytest.raises(CallIsOver):
+        store.begin(arrived())
+
+    assert store.load("CA1") is None
+    assert 30 * 86_400 < redis.execute_command("TTL", store.keys.over("CA1")) <= 30 * 86_400 + 3600
+    dropped = ending_as(redis, Progress.DROPPED)
+    dropped.begin(arrived("CA2"))
+    dropped.apply("CA2", AUDIT)
+    redis.delete(store.keys.of("CA2").document)
+    assert dropped.begin(arrived("CA2")).is_new
+
+
+def test_what_changes_nothing_does_not_keep_an_ended_call(redis: Redis, arrived: Arrive) -> None:
+    """A message that is replayed day after day lets the call expire all the same."""
+    store = ending_as(redis, Progress.ENDED)
+    store.begin(arrived())
+    store.apply("CA1", AUDIT)
+    for name in (store.keys.of("CA1").document, store.keys.of("CA1").timeline):
+        redis.execute_command("EXPIRE", name, 100)
+
+    store.apply("CA1", AUDIT)
+
+    assert redis.execute_command("TTL", store.keys.of("CA1").document) <= 100
+    assert redis.execute_command("TTL", store.keys.of("CA1").timeline) <= 100
 
 
 def test_the_core_agrees_with_the_store(redis: Redis) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.core.call import Call, Progress, StreamState
 from orchestrator.core.desired import desired, state_of
+from orchestrator.store.forgetting import forget
 from tests.integration.conftest import RedisServer
 from tests.integration.web.site import CALL, MakeSettings, Site, Vendor, open_site
 
@@ -99,16 +100,19 @@ def test_an_event_of_nobody_makes_no_call(site: Site) -> None:
     assert site.services.store.list().calls == []
 
 
-def test_taskrouter_names_the_agent_and_may_make_a_call_known(site: Site) -> None:
-    """`call_sid` of the task's attributes is the customer's leg; the answer's type is JSON."""
-    form = {
+def accepted() -> dict[str, str]:
+    return {
         "EventType": "reservation.accepted",
         "TaskSid": TASK,
         "WorkerName": "amy",
         "TimestampMs": "1700000000000",
         "TaskAttributes": json.dumps({"call_sid": CALL, "worker_call_sid": AGENT}),
     }
-    answer = site.twilio("taskrouter-events", form)
+
+
+def test_taskrouter_names_the_agent_and_may_make_a_call_known(site: Site) -> None:
+    """`call_sid` of the task's attributes is the customer's leg; the answer's type is JSON."""
+    answer = site.twilio("taskrouter-events", accepted())
     assert (answer.status_code, answer.content_type) == (204, "application/json")
     assert call_of(site).progress is Progress.UNKNOWN
     assert site.services.store.resolve("task", TASK) == CALL
@@ -246,3 +250,35 @@ def test_with_redis_hanging_a_callback_is_told_to_come_back_in_time(orphan: Site
     assert time.monotonic() - started < 2.5
     assert answer.status_code == 503
     assert stops(orphan.vendor) == [CALL]
+
+
+@pytest.mark.parametrize("is_erased", [False, True], ids=["expired", "erased"])
+def test_whatever_is_replayed_of_a_call_that_is_over_begins_none(site: Site, is_erased: bool) -> None:
+    """Its time in Redis is over, or it was forgotten: whatever makes calls known is taken, and begins none."""
+    talk(site)
+    site.twilio(f"call-status?call={CALL}", {"CallSid": CALL, "CallStatus": "completed"})
+    assert call_of(site).is_ended
+    if is_erased:
+        forget(site.services.redis, site.services.store.keys, CALL)
+    else:
+        site.services.redis.delete(site.services.store.keys.of(CALL).document)
+    assert site.arrive().status_code == 200
+    assert site.twilio("stream-status", stream("stream-started")).status_code == 204
+    held = news("participant-hold", CALL, 9, Hold="true")
+    assert site.twilio(f"conference-status?call={CALL}", held).status_code == 204
+    assert site.twilio(f"call-status?call={CALL}", {"CallSid": CALL, "CallStatus": "in-progress"}).status_code == 204
+    assert site.twilio(f"dial-ended?call={CALL}", {"CallSid": CALL, "DialCallStatus": "completed"}).status_code == 200
+    answer = site.report(CALL, type="agent-connected", agent_id="amy")
+    assert (answer.status_code, answer.json and answer.json["type"]) == (404, "no-such-call")
+    assert site.services.store.load(CALL) is None
+    assert list(site.services.store.live_sids()) == []
+
+
+def test_a_task_of_a_call_that_is_over_begins_none(site: Site) -> None:
+    """As above, for TaskRouter's news."""
+    site.arrive()
+    site.twilio(f"call-status?call={CALL}", {"CallSid": CALL, "CallStatus": "completed"})
+    site.services.redis.delete(site.services.store.keys.of(CALL).document)
+    answer = site.twilio("taskrouter-events", accepted())
+    assert answer.status_code == 204
+    assert site.services.store.load(CALL) is None
