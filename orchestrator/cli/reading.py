@@ -6,10 +6,13 @@ import dataclasses
 
 import click
 
-from orchestrator import log
+from orchestrator import log, profiles
 from orchestrator.core.call import Call
+from orchestrator.http import Http
+from orchestrator.profiles import Profiles
 from orchestrator.services import Services, build
 from orchestrator.settings import Settings
+from orchestrator.twilio.account import Account
 
 
 def services(*, needs_redis: bool = False) -> Services:
@@ -27,6 +30,34 @@ def services(*, needs_redis: bool = False) -> Services:
         click.get_current_context().call_on_close(server.stop)
         settings = dataclasses.replace(settings, redis_url=server.url)
     return build(settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Vendors:
+    """What commands about Twilio's account need; no store."""
+
+    settings: Settings
+    profiles: Profiles
+    account: Account
+
+
+def vendors() -> Vendors:
+    """From the environment, for a command that reads and changes nothing of ours."""
+    settings = Settings.from_environment(needs_redis=False)
+    log.configure(settings.log_format, "warning")
+    http = Http(pool=1)
+    click.get_current_context().call_on_close(http.close)
+    return Vendors(settings, profiles.load(settings.orchestrator_config), account_of(settings, http))
+
+
+def account_of(settings: Settings, http: Http) -> Account:
+    return Account(
+        http,
+        settings.twilio_api_base_url,
+        settings.twilio_account_sid,
+        settings.twilio_credentials,
+        lambda: (settings.twilio_account_sid, settings.twilio_auth_token.value()),
+    )
 
 
 def known_call(services: Services, sid: str) -> Call:

@@ -47,11 +47,18 @@ class PhoneNumber(msgspec.Struct, frozen=True, kw_only=True):
     """How a number of the account is configured; an application or a trunk takes precedence over the voice URL."""
 
     sid: str
+    phone_number: str = ""
     voice_url: str = ""
+    voice_method: str = ""
     voice_fallback_url: str = ""
+    voice_fallback_method: str = ""
     status_callback: str = ""
+    status_callback_method: str = ""
     voice_application_sid: str = ""
     trunk_sid: str = ""
+
+    def __repr__(self) -> str:
+        return f"PhoneNumber({self.sid}, number hidden)"
 
 
 class TwilioClient:
@@ -196,33 +203,9 @@ class TwilioClient:
             found = client.incoming_phone_numbers.list(phone_number=phone_number, limit=1)
             if not found:
                 return Outcome(verdict=Verdict.NOT_FOUND, detail="the account has no such number")
-            names = [field for field in PhoneNumber.__struct_fields__ if field != "sid"]
-            return PhoneNumber(sid=str(found[0].sid), **{name: _text(getattr(found[0], name)) for name in names})
+            return phone_number_of(found[0])
 
         return self._read(timeout_ms, read)
-
-    @counted("configure-number")
-    def configure_number(
-        self,
-        number_sid: str,
-        *,
-        voice_url: str,
-        status_callback: str,
-        voice_fallback_url: str | None = None,
-        timeout_ms: int = 10_000,
-    ) -> Outcome:
-        """Point a number at us. `voice_fallback_url` None leaves what is there."""
-
-        def configure(client: Any) -> Outcome:
-            settings = {"voice_url": voice_url, "status_callback": status_callback}
-            if voice_fallback_url is not None:
-                settings |= {"voice_fallback_url": voice_fallback_url, "voice_fallback_method": "POST"}
-            client.incoming_phone_numbers(number_sid).update(
-                voice_method="POST", status_callback_method="POST", **settings
-            )
-            return Outcome(verdict=Verdict.DONE)
-
-        return self._attempt(timeout_ms, configure, number_sid, is_repeatable=True)
 
     def _attempt(
         self, timeout_ms: int, work: Callable[[Any], Outcome], *path: str, is_repeatable: bool = False
@@ -235,6 +218,11 @@ class TwilioClient:
         if not all(_PATH_SAFE.match(part) for part in path):
             return Outcome(verdict=Verdict.TERMINAL, detail="not an identifier")
         return self._sdk.attempt(timeout_ms, work)
+
+
+def phone_number_of(record: Any) -> PhoneNumber:
+    """A number as the SDK read it."""
+    return PhoneNumber(**{name: _text(getattr(record, name)) for name in PhoneNumber.__struct_fields__})
 
 
 def _stopwatch() -> Callable[[], int]:

@@ -7,6 +7,7 @@ requests to other hosts. A client object belongs to one attempt (it costs 0.2 ms
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -73,6 +74,12 @@ class _Transport(HttpClient):  # type: ignore[misc]  # the SDK is not marked as 
         return Response(answer.status, answer.body.decode(errors="replace"))
 
 
+def _of_taskrouter(base_url: str) -> str:
+    """TaskRouter has a host of its own at Twilio; an emulator or proxy serves both under one address."""
+    match = re.fullmatch(r"https://api\.((?:[\w-]+\.)*twilio\.com)", base_url)
+    return base_url if match is None else f"https://taskrouter.{match[1]}"
+
+
 class Sdk:
     """One account at one address. `credentials()` gives user name and password: a key and its secret, or SID, token."""
 
@@ -94,6 +101,7 @@ class Sdk:
             environment={"TWILIO_ACCOUNT_SID": self._account_sid},
         )
         client.api.base_url = self._base_url
+        client.taskrouter.base_url = _of_taskrouter(self._base_url)
         try:
             return work(client)
         except _Refused as refused:

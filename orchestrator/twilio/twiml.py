@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
 
 from twilio.twiml.voice_response import (  # type: ignore[import-untyped]  # the SDK is not marked as typed
@@ -36,7 +36,7 @@ APOLOGY = "We are sorry, nobody can take your call at the moment. Please call ag
 REFUSAL = "This number cannot be called from here."
 CONFERENCE_EVENTS = "start end join leave mute hold modify"
 CHILD_EVENTS = "answered completed"
-_OVERRIDES = "#rc=3&rp=5xx,ct,rt"
+OVERRIDES = "#rc=3&rp=5xx,ct,rt"
 _FIRST_STREAM = "asapp-1"
 _WITH_AGENT = ("completed", "answered", "bridged")
 _CALLER_IS_ELSEWHERE = ("redirected", "redirected-from-bridged", "bridging-in-process")
@@ -70,7 +70,7 @@ class CallbackUrls:
         return self._of("survey", call=call_sid)
 
     def _of(self, path: str, **query: str) -> str:
-        return f"{self._base}{path}?{urlencode(query)}{_OVERRIDES}"
+        return f"{self._base}{path}?{urlencode(query)}{OVERRIDES}"
 
 
 def answer(call: Call, *, stream_url: str | None, urls: CallbackUrls) -> str:
@@ -99,6 +99,27 @@ def route_only(profile: Profile, call_sid: str, urls: CallbackUrls) -> str:
 
 
 fallback = route_only
+
+
+def static_fallback(profile: Profile) -> str:
+    """The route as a document that Twilio itself can keep (a TwiML Bin): it holds no address of ours.
+
+    `{{CallSid}}` is where a bin puts the call's SID. Nothing is transcribed and nothing reported while it is in use.
+    """
+    document = VoiceResponse()
+    kind, _, target = profile.route.partition(":")
+    match kind:
+        case "redirect":
+            document.redirect(target, method="POST")
+        case "enqueue":
+            document.append(Enqueue(None, workflow_sid=target))
+        case "conference":
+            dial = Dial()
+            dial.conference("{{CallSid}}", participant_label="customer", end_conference_on_exit=True, beep="false")
+            document.append(dial)
+        case _:
+            document.append(_dial_to(target))
+    return str(document)
 
 
 def apology() -> str:
@@ -130,13 +151,7 @@ def dial_customer(number: str, *, caller_id: str, device_leg: str, identity: str
 def dial_agent(address: str) -> str:
     """From an agent's device to another one's (`client:` or `sip:`): nothing of it is reported, for it is no call."""
     document = VoiceResponse()
-    dial = Dial()
-    kind, _, name = address.partition(":")
-    if kind == "client":
-        dial.client(name)
-    else:
-        dial.sip(address)
-    document.append(dial)
+    document.append(_dial_to(address))
     return str(document)
 
 
@@ -248,17 +263,20 @@ def _append_conference(document: VoiceResponse, call_sid: str, urls: CallbackUrl
 
 def _append_dial(document: VoiceResponse, target: str, call_sid: str, urls: CallbackUrls, ended: str) -> None:
     """`+1...`, `client:NAME` or `sip:...`; the child leg reports under `?call=`."""
-    dial = Dial(action=ended, method="POST")
-    report = _reports_to(urls.call_status(call_sid))
+    document.append(_dial_to(target, _reports_to(urls.call_status(call_sid)), action=ended, method="POST"))
+
+
+def _dial_to(target: str, report: Mapping[str, str] | None = None, **attributes: str) -> Dial:
+    dial = Dial(**attributes)
     kind, _, name = target.partition(":")
     match kind:
         case "client":
-            dial.client(name, **report)
+            dial.client(name, **(report or {}))
         case "sip" | "sips":
-            dial.sip(target, **report)
+            dial.sip(target, **(report or {}))
         case _:
-            dial.number(target, **report)
-    document.append(dial)
+            dial.number(target, **(report or {}))
+    return dial
 
 
 def _reports_to(url: str) -> dict[str, str]:

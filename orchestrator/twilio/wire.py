@@ -201,7 +201,7 @@ def _is_own_room(form: Form) -> bool | None:
     return _own_room(form) is not None if form.get("FriendlyName") else None
 
 
-_RESERVATION_OVER = (
+RESERVATION_OVER = (
     "reservation.wrapup",
     "reservation.completed",
     "reservation.canceled",
@@ -210,7 +210,7 @@ _RESERVATION_OVER = (
     "reservation.rejected",
     "reservation.failed",
 )
-_TASK_OVER = ("task.completed", "task.canceled", "task.deleted", "task.system-deleted")
+TASK_OVER = ("task.completed", "task.canceled", "task.deleted", "task.system-deleted")
 
 
 def taskrouter_event(form: Form, at: int) -> Incoming | None:
@@ -238,9 +238,9 @@ def _task_event(form: Form, at: int, kind: str, task: str, leg: str | None) -> e
     reservation = _matching(form.get("ReservationSid"), "WR") or ""
     if kind == "reservation.accepted" and worker:
         return e.ReservationAccepted(**common, worker=worker, reservation=reservation, leg=leg)
-    if kind in _RESERVATION_OVER and worker:
+    if kind in RESERVATION_OVER and worker:
         return e.ReservationEnded(**common, worker=worker, reservation=reservation, leg=leg)
-    if kind in _TASK_OVER:
+    if kind in TASK_OVER:
         return e.TaskEnded(**common)
     return e.WorkerLegNamed(**common, leg=leg) if leg is not None else None
 

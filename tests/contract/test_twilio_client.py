@@ -14,7 +14,7 @@ from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.call import Call, MediaStream, StreamState
 from orchestrator.core.profile import Profile
 from orchestrator.twilio import twiml, wire
-from orchestrator.twilio.client import PhoneNumber, TwilioClient
+from orchestrator.twilio.client import TwilioClient
 from orchestrator.twilio.signature import SignatureCheck
 from tests.contract.twilio_peer import CALLER, NUMBER, SID, TOKEN, wait_for
 from tests.contract.vendors import Vendors, running
@@ -250,20 +250,3 @@ def test_a_dialled_agent_reports_under_the_call(vendors: Vendors) -> None:
     assert incoming.parent == sid
     assert isinstance(incoming.event, e.LegAnswered)
     assert incoming.event.identity == "client:amy"
-
-
-def test_configuring_a_number(vendors: Vendors) -> None:
-    """Found by its number, pointed at us, and read again."""
-    vendors.control("twilio", "numbers", {"phone_number": NUMBER, "voice_url": "https://old.example/"})
-    found = vendors.twilio.number(NUMBER)
-    assert isinstance(found, PhoneNumber)
-    got = vendors.twilio.configure_number(
-        found.sid, voice_url="https://calls.example/v", status_callback="https://calls.example/s"
-    )
-    assert got.verdict is Verdict.DONE
-    again = vendors.twilio.number(NUMBER)
-    assert isinstance(again, PhoneNumber)
-    assert (again.voice_url, again.status_callback) == ("https://calls.example/v", "https://calls.example/s")
-    missing = vendors.twilio.number("+15555550199")
-    assert isinstance(missing, Outcome)
-    assert missing.verdict is Verdict.NOT_FOUND

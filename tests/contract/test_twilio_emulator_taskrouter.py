@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
 
 from orchestrator.emulators.twilio.signature import sign
 from tests.contract.twilio_peer import CALLER, NUMBER, SID, TOKEN, Emulator, Peer, Received, running, wait_for
@@ -343,3 +345,44 @@ def test_what_makes_no_sense_is_refused(peer: Peer, twilio: Emulator) -> None:
     ]
     for path, given, status in refused:
         assert twilio.post(path, given).status_code == status, (path, given)
+
+
+def test_the_workspace_is_read_and_changed_over_rest(twilio: Emulator) -> None:
+    """As the vendor's own library reads it: what is not named stays, and nothing set is null."""
+    twilio.client.taskrouter.base_url = twilio.url
+    workspaces = twilio.client.taskrouter.v1.workspaces
+    body = {"workspace_sid": WORKSPACE, "event_callback_url": "", "events_filter": "task.created, task.updated"}
+    twilio.post("workspace", body | {"workflows": [WORKFLOW]})
+    (found,) = workspaces.list()
+    assert (found.sid, found.event_callback_url, found.events_filter) == (WORKSPACE, None, "task.created,task.updated")
+    changed = workspaces(WORKSPACE).update(event_callback_url="https://calls.example.com/events#rc=3")
+    assert changed.event_callback_url == "https://calls.example.com/events#rc=3"
+    assert workspaces(WORKSPACE).fetch().events_filter == "task.created,task.updated"
+    assert workspaces(WORKSPACE).update(events_filter="").events_filter is None
+    assert [workflow.sid for workflow in workspaces(WORKSPACE).workflows.list()] == [WORKFLOW]
+    assert workspaces(WORKSPACE).workflows(WORKFLOW).fetch().workspace_sid == WORKSPACE
+
+
+def test_what_a_workspace_does_not_have_is_not_found(twilio: Emulator) -> None:
+    """20404 for another workspace and another workflow; 401 without credentials."""
+    twilio.client.taskrouter.base_url = twilio.url
+    workspaces = twilio.client.taskrouter.v1.workspaces
+    for missing in (workspaces("WS" + "9" * 32), workspaces(WORKSPACE).workflows("WW" + "9" * 32)):
+        with pytest.raises(TwilioRestException) as refusal:
+            missing.fetch()
+        assert (refusal.value.status, refusal.value.code) == (404, 20404)
+    assert requests.get(f"{twilio.url}/v1/Workspaces", timeout=5).status_code == 401
+
+
+def test_events_set_over_rest_are_sent(peer: Peer, twilio: Emulator) -> None:
+    """A workspace without a callback tells nobody; once it has one, the next task is told."""
+    twilio.client.taskrouter.base_url = twilio.url
+    twilio.post("workspace", {"workspace_sid": WORKSPACE, "event_callback_url": ""})
+    sid = twilio.ring()
+    wait_for(lambda: [task for task in twilio.get("tasks") if task["call_sid"] == sid])
+    twilio.client.taskrouter.v1.workspaces(WORKSPACE).update(
+        event_callback_url=f"{peer.url}/events", events_filter="task.created"
+    )
+    second = twilio.ring()
+    told = wait_for(lambda: peer.at("/events"))
+    assert [json.loads(event.params["TaskAttributes"])["call_sid"] for event in told] == [second]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 from multidict import MultiDict
 
-from orchestrator.emulators.twilio import control, rest, rest_conferences, rest_numbers
+from orchestrator.emulators.twilio import control, rest, rest_conferences, rest_numbers, rest_taskrouter
 from orchestrator.emulators.twilio.answers import RestError
 from orchestrator.emulators.twilio.keys import ACCOUNT, FORM, Form
 
@@ -52,6 +52,15 @@ _RESOURCES: Final[tuple[tuple[str, str, str, Handler], ...]] = (
     ("POST", "/Applications", "application-create", rest_numbers.create_application),
     ("POST", "/Applications/{application}", "application-update", rest_numbers.update_application),
 )
+_WORKSPACE: Final = "/v1/Workspaces/{workspace}"
+# The same of TaskRouter, which has a host of its own at the vendor's and paths without an account.
+_TASKROUTER: Final[tuple[tuple[str, str, str, Handler], ...]] = (
+    ("GET", "/v1/Workspaces", "workspaces-read", rest_taskrouter.list_workspaces),
+    ("GET", _WORKSPACE, "workspace-read", rest_taskrouter.read_workspace),
+    ("POST", _WORKSPACE, "workspace-update", rest_taskrouter.update_workspace),
+    ("GET", f"{_WORKSPACE}/Workflows", "workflows-read", rest_taskrouter.list_workflows),
+    ("GET", f"{_WORKSPACE}/Workflows/{{workflow}}", "workflow-read", rest_taskrouter.read_workflow),
+)
 
 
 def create_app(account: "Account") -> web.Application:
@@ -61,6 +70,8 @@ def create_app(account: "Account") -> web.Application:
     for method, path, operation, handler in _RESOURCES:
         guarded = _guard(operation, handler)
         app.router.add_route(method, f"{_BASE}{path}.json", guarded)
+    for method, path, operation, handler in _TASKROUTER:
+        app.router.add_route(method, path, _guard(operation, handler))
     app.add_routes(control.routes())
     app.router.add_route("*", "/{anything:(?!_emulator).*}", _guard("unknown", _unknown))
     return app

@@ -46,7 +46,7 @@ def news(account: "Account", event: str, task: "Task", reservation: "Reservation
 def publish(account: "Account", *burst: News) -> None:
     """Send events that belong together, in the order and with the delay of the switches."""
     workspace = account.router.workspace
-    if workspace is None:
+    if workspace is None or not workspace.event_callback_url:
         return
     delay_s = _LATE_S / account.clock.speed if account.switches["taskrouter-delay"] == "late" else 0.0
     for item in burst:

@@ -1,8 +1,9 @@
 """The control interface of TaskRouter: its workspace and workers, and what workers do.
 
-``POST /_emulator/workspace {"workspace_sid", "event_callback_url", "events_filter"?}`` ·
+``POST /_emulator/workspace {"workspace_sid", "event_callback_url", "events_filter"?, "workflows"?}`` ·
 ``POST /_emulator/workers {"name", "identity", "sid"?}`` · ``GET /_emulator/tasks``. Both are set anew by name;
-they outlast a reset. ``events_filter`` is a comma-separated list, as the vendor's.
+they outlast a reset. ``events_filter`` is a comma-separated list, as the vendor's; an empty callback URL: no events;
+``workflows`` are the SIDs that REST shows.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from orchestrator.emulators.twilio import bridging, calls, rooms, taskrouter
 from orchestrator.emulators.twilio.actions import conflict
 from orchestrator.emulators.twilio.keys import ACCOUNT
 from orchestrator.emulators.twilio.model import Leg
-from orchestrator.emulators.twilio.tasks import Reservation, Task, Worker, Workspace
+from orchestrator.emulators.twilio.tasks import Reservation, Task, Worker, Workspace, events_of
 
 if TYPE_CHECKING:
     from orchestrator.emulators.twilio.account import Account
@@ -35,11 +36,12 @@ def routes() -> list[web.RouteDef]:
 
 async def _workspace(request: web.Request) -> web.Response:
     account, given = request.app[ACCOUNT], await request.json()
-    names = [name.strip() for name in str(given.get("events_filter") or "").split(",")]
-    if not given.get("workspace_sid") or not given.get("event_callback_url"):
+    if not given.get("workspace_sid") or "event_callback_url" not in given:
         raise web.HTTPBadRequest(text="workspace_sid and event_callback_url are required")
-    events = frozenset(filter(None, names))
-    account.router.workspace = Workspace(given["workspace_sid"], given["event_callback_url"], events)
+    events = events_of(str(given.get("events_filter") or ""))
+    account.router.workspace = Workspace(
+        given["workspace_sid"], given["event_callback_url"], events, tuple(given.get("workflows", ()))
+    )
     return web.json_response({"sid": given["workspace_sid"]}, status=201)
 
 

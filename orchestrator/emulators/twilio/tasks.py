@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where events go, and which; no filter: all."""
+    """Where events go (nowhere without a URL), and which; no filter: all. ``workflows`` are SIDs."""
 
     sid: str
     event_callback_url: str
     events: frozenset[str] = frozenset()
+    workflows: tuple[str, ...] = ()
+
+
+def events_of(events_filter: str) -> frozenset[str]:
+    """Read a filter as the vendor writes it: names, comma-separated."""
+    return frozenset(filter(None, (name.strip() for name in events_filter.split(","))))
 
 
 @dataclass(eq=False)

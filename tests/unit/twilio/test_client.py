@@ -353,33 +353,13 @@ def test_number(server: ScriptedServer, client: TwilioClient) -> None:
     found = {"sid": "PN1", "voice_url": "https://a.example/", "trunk_sid": None, "phone_number": "+15555550101"}
     server.script.append(answer(200, {"incoming_phone_numbers": [found]}))
     server.script.append(answer(200, {"incoming_phone_numbers": []}))
-    assert client.number("+15555550101") == PhoneNumber(sid="PN1", voice_url="https://a.example/")
+    assert client.number("+15555550101") == PhoneNumber(
+        sid="PN1", phone_number="+15555550101", voice_url="https://a.example/"
+    )
     assert server.asked[0].query["PhoneNumber"] == "+15555550101"
     missing = client.number("+15555550101")
     assert isinstance(missing, Outcome)
     assert missing.verdict is Verdict.NOT_FOUND
-
-
-def test_configure_number(server: ScriptedServer, client: TwilioClient) -> None:
-    """Voice URL and status callback by POST; a fallback only where one is given."""
-    server.script.extend([answer(200, {"sid": "PN1"})] * 2)
-    for fallback in (None, "https://a.example/f"):
-        got = client.configure_number(
-            "PN1",
-            voice_url="https://a.example/v",
-            status_callback="https://a.example/s",
-            voice_fallback_url=fallback,
-        )
-        assert got.verdict is Verdict.DONE
-    assert "VoiceFallbackUrl" not in server.asked[0].form
-    assert server.asked[1].form == {
-        "VoiceUrl": "https://a.example/v",
-        "VoiceMethod": "POST",
-        "StatusCallback": "https://a.example/s",
-        "StatusCallbackMethod": "POST",
-        "VoiceFallbackUrl": "https://a.example/f",
-        "VoiceFallbackMethod": "POST",
-    }
 
 
 def test_details_hold_no_number_and_no_address(server: ScriptedServer, client: TwilioClient) -> None:

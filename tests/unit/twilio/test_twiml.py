@@ -282,3 +282,22 @@ def test_injection(text: str) -> None:
         document = twiml.answer(call(route, name=text, survey_url=text), stream_url=text, urls=URLS)
         assert tags(document) == expected
     assert tags(twiml.survey_redirect([text, text], text)) == ["Stop", "Stream", "Stop", "Stream", "Redirect"]
+
+
+@pytest.mark.parametrize(
+    ("route", "noun", "goes_to"),
+    [
+        ("conference", "Conference", "{{CallSid}}"),
+        (f"enqueue:{WORKFLOW}", "Enqueue", None),
+        ("redirect:https://flow.example/start", "Redirect", "https://flow.example/start"),
+        ("dial:+15555550101", "Number", "+15555550101"),
+        ("dial:client:amy", "Client", "amy"),
+        ("dial:sip:amy@desk.example", "Sip", "sip:amy@desk.example"),
+    ],
+)
+def test_a_document_for_twilio_to_keep_needs_nothing_of_ours(route: str, noun: str, goes_to: str | None) -> None:
+    """The route alone: no address of ours, so it works while we do not."""
+    document = twiml.static_fallback(profile(route, survey_url=SURVEY))
+    assert only(document, noun).text == goes_to
+    assert "calls.example" not in document
+    assert "statusCallback" not in document
