@@ -45,6 +45,8 @@ test: check javascript
 	sh scripts/require-redis.sh
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/integration tests/contract
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/e2e
+	sh scripts/require-chromium.sh
+	$(BIN)/python -m pytest -q tests/browser
 
 bench: $(STAMP)
 	sh scripts/require-redis.sh
