@@ -157,7 +157,6 @@ export class DesktopCall {
   #follow() {
     this.#change({ connection: "connecting" });
     const listener = {
-      onOpen: () => this.#change({ trouble: null }),
       onMessage: (/** @type {import("./sse.js").Message} */ message) => this.#heard(message),
       onLost: (/** @type {ServiceError} */ error) => {
         const connection = error.isTransient || error.status === 404 ? "offline" : "refused";
@@ -169,16 +168,20 @@ export class DesktopCall {
 
   /** @param {import("./sse.js").Message} message */
   #heard({ event, data }) {
-    if (event === "call") {
-      // After a connection the first word counts, whatever its version: an emptied store begins to count anew.
-      const call = JSON.parse(data);
-      if (this.#view.connection === "live") this.#confirmed(call);
-      else {
-        this.#change({ call, connection: "live" });
-        this.#means.onLive();
-      }
-    } else if (event === "utterance") {
-      this.#change({ utterances: withUtterance(this.#view.utterances, JSON.parse(data)) });
+    const told = JSON.parse(data);
+    switch (event) {
+      case "reset": // our place is lost; the present follows
+        return this.#change({ call: null, utterances: [] });
+      case "call":
+        // After a connection the first word counts, whatever its version: an emptied store begins to count anew.
+        return this.#view.connection === "live" ? this.#confirmed(told) : this.#change({ call: told });
+      case "utterance":
+        return this.#change({ utterances: withUtterance(this.#view.utterances, told) });
+      case "gone": // erased
+        return this.#change({ call: null, utterances: [] });
+      case "ready":
+        this.#change({ connection: "live", trouble: null });
+        return this.#means.onLive();
     }
   }
 

@@ -5,7 +5,7 @@
  * @typedef {object} Message
  * @property {string} event
  * @property {string} data
- * @property {string} id the last id seen so far
+ * @property {string} id the last one so far
  */
 
 export class Parser {
@@ -14,10 +14,16 @@ export class Parser {
   /** @type {string[]} */
   #data = [];
   #isFirst = true;
-  /** The id to resume after. */
-  lastId = "";
+  #id;
+  /** The id to resume after; a heartbeat may move it on without a message. */
+  lastId;
   /** How long the server wishes to be left alone after a broken connection; null when it said nothing. */
   retryMs = /** @type {number | null} */ (null);
+
+  /** @param {string} [lastId] of the connection before */
+  constructor(lastId = "") {
+    this.lastId = this.#id = lastId;
+  }
 
   /**
    * The messages that are complete with this piece of text.
@@ -49,13 +55,14 @@ export class Parser {
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
     if (name === "event") this.#event = value;
     else if (name === "data") this.#data.push(value);
-    else if (name === "id" && !value.includes("\0")) this.lastId = value;
+    else if (name === "id" && !value.includes("\0")) this.#id = value;
     else if (name === "retry" && /^\d+$/.test(value)) this.retryMs = Number(value);
   }
 
   #dispatch() {
     const event = this.#event || "message";
     const data = this.#data;
+    this.lastId = this.#id;
     this.#event = "";
     this.#data = [];
     return data.length > 0 ? { event, data: data.join("\n"), id: this.lastId } : undefined;

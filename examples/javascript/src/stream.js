@@ -12,7 +12,6 @@ import { Parser } from "./sse.js";
 /**
  * @typedef {object} Listener
  * @property {(message: Message) => void} onMessage
- * @property {() => void} onOpen connected; what follows is up to date
  * @property {(error: ServiceError) => void} onLost not connected (any more); tried again when `error.isTransient`
  */
 
@@ -56,8 +55,7 @@ export class Stream {
 
   async #run() {
     for (let attempt = 1; !this.#closing.signal.aborted; attempt++) {
-      const parser = new Parser();
-      parser.lastId = this.#lastId;
+      const parser = new Parser(this.#lastId);
       const lost = await this.#read(parser, () => (attempt = 1));
       if (this.#closing.signal.aborted) return;
       this.#listener.onLost(lost);
@@ -85,16 +83,15 @@ export class Stream {
       });
       const reader = /** @type {ReadableStream<Uint8Array>} */ (answer.body).getReader();
       const decoder = new TextDecoder();
-      this.#listener.onOpen();
       for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
         clearTimeout(timer);
         timer = listen();
         onAlive();
         for (const message of parser.feed(decoder.decode(piece.value, { stream: true }))) {
           if (this.#closing.signal.aborted) break;
-          this.#lastId = message.id;
           this.#listener.onMessage(message);
         }
+        this.#lastId = parser.lastId;
       }
       return new ServiceError("unreachable", "The stream ended");
     } catch (error) {

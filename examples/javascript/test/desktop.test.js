@@ -107,15 +107,40 @@ test("A stream that has fallen silent counts as lost and is opened anew", async 
   assert.ok(seen.includes("offline"));
 });
 
-test("After a reconnection the service's word counts even if its versions begin anew", async () => {
+test("When the service has lost our place the present replaces what was known, even if versions begin anew", async () => {
   const call = desktop().call(SID);
   service.call.version = 40;
   call.subscribe(() => {});
   await call.until(live);
+  service.change({ state: "paused" });
+  await call.until((view) => view.call?.state === "paused");
 
   service.call = { ...service.call, version: 1, state: "waiting" };
+  service.isForgetful = true;
   service.cut();
-  await call.until((view) => view.call?.state === "waiting");
+  await call.until((view) => view.call?.state === "waiting" && live(view));
+});
+
+test("A heartbeat moves the place on, so that nothing is told twice", async () => {
+  const call = desktop().call(SID);
+  call.subscribe(() => {});
+  await call.until(live);
+  service.isTelling = false;
+  service.tell("call", service.call); // of another call, say
+  service.beat();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  service.cut();
+  await eventually(() => service.resumed.length === 2, "resumed");
+  assert.deepEqual(service.resumed, ["", "1"]);
+});
+
+test("A call that was erased is known no longer", async () => {
+  const call = desktop().call(SID);
+  call.subscribe(() => {});
+  await call.until(live);
+  service.tell("gone", { call_sid: SID });
+  await call.until((view) => view.call === null);
+  assert.equal(transcriptionOf(call.view), "unknown");
 });
 
 test("An answer that is older than what is known changes nothing", async () => {

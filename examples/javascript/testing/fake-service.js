@@ -31,6 +31,8 @@ export class FakeService {
   /** @type {((request: Request, answer: Answer) => boolean)[]} each meets one request; true when it answered it */
   faults = [];
   isTelling = true;
+  /** Whether nobody's place is known any more. */
+  isForgetful = false;
 
   #seen = new Set();
   /** @type {{ id: number, event: string, data: any }[]} */
@@ -54,6 +56,11 @@ export class FakeService {
   /** How many subscriptions are open. */
   get listening() {
     return this.#streams.size;
+  }
+
+  /** A sign of life, which moves the place on. */
+  beat() {
+    for (const stream of this.#streams) stream.write(`: heartbeat\nid: ${this.#told.length}\n\n`);
   }
 
   /** Break every open subscription. */
@@ -120,17 +127,23 @@ export class FakeService {
     answer.writeHead(200, { "Content-Type": "text/event-stream" });
     this.#streams.add(answer);
     answer.on("close", () => this.#streams.delete(answer));
-    write(answer, { id: this.#told.length, event: "call", data: this.call });
-    if (after !== "") for (const told of this.#told.slice(Number(after))) write(answer, told);
+    answer.write("retry: 5\n\n");
+    const missed = this.#told.slice(Number(after));
+    if (after === "" || this.isForgetful) {
+      if (after !== "") answer.write('event: reset\ndata: {"reason":"place-lost"}\n\n');
+      write(answer, { event: "call", data: this.call });
+      for (const told of this.#told.filter((each) => each.event === "utterance")) write(answer, told);
+    } else for (const told of missed) write(answer, told);
+    write(answer, { id: this.#told.length, event: "ready", data: {} });
   }
 }
 
 /**
  * @param {Answer} stream
- * @param {{ id: number, event: string, data: any }} told
+ * @param {{ id?: number, event: string, data: any }} told
  */
 function write(stream, { id, event, data }) {
-  stream.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  stream.write(`event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`);
 }
 
 /**
