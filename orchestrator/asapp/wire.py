@@ -3,7 +3,8 @@
 Sources: ASAPP's Twilio guide, real-time transcript messages; OpenAPI `conversations`. Fields may be added at any time
 and the shapes of detailed tokens and of double redaction are not documented, so all that is unknown is kept as it came
 (`extras`) and only what the documentation calls present is required. Offsets are milliseconds from the start of the
-audio of that stream or segment. Times are milliseconds since the epoch.
+audio of that stream or segment; ASAPP's guides disagree on whether an end does, too, or counts from its own utterance's
+beginning, so it is kept as it came. Times are milliseconds since the epoch.
 
 Parsing raises `WireError` and nothing else.
 """
@@ -75,7 +76,7 @@ def transcript_message(body: bytes) -> TranscriptMessage:
         role=_one_of(sender.get("role"), _ROLES, "sender.role"),
         sender_id=_text(sender.get("externalId") or "", "sender.externalId", is_needed=False),
         start_ms=start,
-        end_ms=max(start, end),
+        end_ms=end,
         text=_utterance_text(heard.get("utterance")),
         extras=_extras(message, heard),
     )

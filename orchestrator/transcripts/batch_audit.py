@@ -23,6 +23,7 @@ from orchestrator.transcripts.batch_output import Line
 from orchestrator.transcripts.batch_rows import Joined
 from orchestrator.transcripts.fence import fenced_by, pauses_of
 from orchestrator.transcripts.merge import merged
+from orchestrator.transcripts.timing import length_of_words
 from orchestrator.transcripts.view import document, merged_of, received_of, secret_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 _CALL_SID = re.compile(r"CA[0-9a-f]{32}\Z")
 _AT_ONCE = 5000
 _MOST_NAMED = 1000
-_MS_A_WORD = 400
 _DAY_MS = 86_400_000
 _OVERLAP_MS = _DAY_MS
 """A call that began a day before the day may still have been spoken in on it."""
@@ -199,7 +199,7 @@ def _message(said: Joined) -> StoredMessage:
 def _is_in_pause(call: Call, said: Joined) -> bool:
     """Judged by its time alone; without one it is taken for spoken in the pause."""
     end = _ms(said.at)
-    return end is None or fenced_by(pauses_of(call), end - _MS_A_WORD * len(said.text.split()), end) is not None
+    return end is None or fenced_by(pauses_of(call), end - length_of_words(said.text), end) is not None
 
 
 @lru_cache(maxsize=256)

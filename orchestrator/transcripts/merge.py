@@ -18,12 +18,8 @@ from orchestrator.core.call import Call
 from orchestrator.transcripts.entry import Entry, length_of
 from orchestrator.transcripts.fence import Stretch, fenced_by, fingerprint, pauses_of
 from orchestrator.transcripts.matching import LONG_WORDS, matched
-from orchestrator.transcripts.timing import segment_of, times_of
+from orchestrator.transcripts.timing import length_of_words, segment_of, times_of
 from orchestrator.transcripts.utterance import AFTER_CALL, BATCH, BOTH, LIVE, Quarantined, Received, Utterance
-
-_WORDS_PER_S = 2.5
-_LEAST_MS = 1_000
-"""Where only the end is known: one word is taken to be this long, so that it cannot slip through the fence."""
 
 
 class Merged(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +104,7 @@ def _with(
             pairs[index].add(message, BOTH)
             continue
         end = message.sent_at + skew_ms
-        start = end - max(_LEAST_MS, int(1000 * len(message.text.split()) / _WORDS_PER_S))
+        start = end - length_of_words(message.text)
         is_repeat = mark in known_fenced - known_kept and len(message.text.split()) >= LONG_WORDS
         reason = fenced_by(pauses, start, end) or ("pause" if is_repeat or not message.text else None)
         entry = Entry(message.role, message.text, start, end, source, mark, reason)

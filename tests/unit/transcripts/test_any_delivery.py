@@ -20,13 +20,38 @@ from tests.unit.transcripts.conversations import T0, given_call, listed, mark
 
 STARTS_MS = [*range(12_000, 38_000, 3_000), *range(42_000, 57_000, 3_000), *range(63_000, 108_000, 3_000)]
 HOLD_MS = (40_000, 60_000)
+FIRST_MS = 10_000
+FIRST_LASTS_MS = HOLD_MS[0] + 200 - FIRST_MS
 SECOND_MS = 60_300
+STREAM_MS = 2_000
 LENGTH_MS = 1_500
 ANCHORS_MS = [*range(13_500, 30_000, 6_000), *range(64_500, 80_000, 6_000)]
 """Sentences that occur once and came from everywhere; by them the sources' clocks are compared."""
 SHORT = ["yes", "no thank you", "one moment please"]
 WORDS = [*SHORT, "say that again", "fake number one"]
 ROLES = ["customer", "agent"]
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How the vendor counts, for it does not say: offsets from where, stream ids anew after a hold, ends from where."""
+
+    offsets: str = "segment"
+    are_ids_new: bool = True
+    is_end_a_length: bool = False
+
+    def offset(self, start: int) -> int:
+        is_second = start >= SECOND_MS
+        match self.offsets:
+            case "stream":
+                return start - STREAM_MS
+            case "transcribed" if is_second:
+                return FIRST_LASTS_MS + start - SECOND_MS
+            case _:
+                return start - (SECOND_MS if is_second else FIRST_MS)
+
+
+SIMPLE = Counting()
 
 
 @dataclass(frozen=True)
@@ -47,15 +72,14 @@ class Said:
     def is_leak(self) -> bool:
         return HOLD_MS[0] <= self.start < HOLD_MS[1]
 
-    def received(self) -> list[Received]:
+    def received(self, counting: Counting = SIMPLE) -> list[Received]:
         is_second = self.start >= SECOND_MS
-        anchor = SECOND_MS if is_second else 10_000
-        offset = self.start - anchor
+        offset = counting.offset(self.start)
         one = Received(
-            stream_id=f"{self.role}-{2 if is_second else 1}",
+            stream_id=f"{self.role}-{2 if is_second and counting.are_ids_new else 1}",
             role=self.role,
             start_ms=offset,
-            end_ms=offset + LENGTH_MS,
+            end_ms=LENGTH_MS if counting.is_end_a_length else offset + LENGTH_MS,
             text=self.text,
             at=T0 + self.start + LENGTH_MS + self.late_ms,
             key=f"{self.role}{self.start}{mark(self.text)}",
@@ -89,6 +113,11 @@ def _said(draw: st.DrawFn, start: int) -> Said:
     )
 
 
+def countings() -> st.SearchStrategy[Counting]:
+    offsets = st.sampled_from(["segment", "transcribed", "stream"])
+    return st.builds(Counting, offsets=offsets, are_ids_new=st.booleans(), is_end_a_length=st.booleans())
+
+
 def anchors() -> list[Said]:
     return [
         Said(
@@ -106,7 +135,7 @@ def anchors() -> list[Said]:
     ]
 
 
-def call_of(conversation: list[Said]) -> Call:
+def call_of(conversation: list[Said], counting: Counting = SIMPLE) -> Call:
     def promised(rows: list[Said]) -> dict[str, int]:
         return {role: sum(1 for each in rows if each.role == role) for role in ROLES}
 
@@ -118,7 +147,7 @@ def call_of(conversation: list[Said]) -> Call:
         segments=(
             Segment(
                 agent_id="amy",
-                start=T0 + 10_000,
+                start=T0 + FIRST_MS,
                 end=T0 + HOLD_MS[0] + 200,
                 stream_ids={role: f"{role}-1" for role in ROLES},
                 promised=promised(first),
@@ -127,7 +156,7 @@ def call_of(conversation: list[Said]) -> Call:
                 agent_id="amy",
                 start=T0 + SECOND_MS,
                 end=T0 + 110_000,
-                stream_ids={role: f"{role}-2" for role in ROLES},
+                stream_ids={role: f"{role}-{2 if counting.are_ids_new else 1}" for role in ROLES},
                 promised=promised(second),
             ),
         ),
@@ -135,12 +164,16 @@ def call_of(conversation: list[Said]) -> Call:
 
 
 @settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(conversations(), st.integers(-7_200_000, 7_200_000), st.randoms(use_true_random=False))
-def test_any_delivery_gives_the_transcript_or_the_truth(said: list[Said], clock_ms: int, random: Random) -> None:
+@given(conversations(), countings(), st.integers(-7_200_000, 7_200_000), st.randoms(use_true_random=False))
+def test_any_delivery_gives_the_transcript_or_the_truth(
+    said: list[Said], counting: Counting, clock_ms: int, random: Random
+) -> None:
     """No leak, nothing twice, nothing invented; what came from anywhere is there; complete only when it is."""
     conversation = [*said, *anchors()]
-    call = call_of(conversation)
-    live = [message for each in conversation for message in each.received()]
+    if counting.offsets == "transcribed":  # what is not transcribed is not counted, so nothing of a hold comes live
+        conversation = [dataclasses.replace(each, is_live=each.is_live and not each.is_leak) for each in conversation]
+    call = call_of(conversation, counting)
+    live = [message for each in conversation for message in each.received(counting)]
     after = [skewed(message, clock_ms) for each in conversation for message in each.stored(each.is_listed)]
     fed = [message for each in conversation for message in each.stored(each.is_fed)]
     found = merged(call, live, after, fed)

@@ -61,6 +61,35 @@ def test_everything_said_in_a_survey_or_in_a_pause_that_lasts_is_fenced() -> Non
     assert merged(given_call((90, None, "payment")), said).utterances == []
 
 
+def test_a_leak_whose_end_counts_from_its_own_beginning_is_fenced() -> None:
+    """Read as an offset such an end lies before the start, and nothing at all would have been spoken in the hold."""
+    said = [heard(45_000, 47_000, LEAK), heard(12_000, 13_000, "hello there")]
+    counted = [msgspec.structs.replace(each, end_ms=each.end_ms - each.start_ms) for each in said]
+    (out,) = merged(given_call(HOLD), counted).quarantined
+    assert (out.start, out.end) == (T0 + 45_000, T0 + 47_000)
+
+
+def test_a_leak_without_a_length_is_fenced() -> None:
+    """An end that is the start says nothing of how long it took; its words do."""
+    leak = heard(45_000, 47_000, LEAK)
+    empty = msgspec.structs.replace(leak, start_ms=leak.end_ms)
+    assert merged(given_call(HOLD), [empty]).utterances == []
+
+
+def test_a_leak_that_comes_after_the_resume_is_fenced() -> None:
+    """The stream id goes on after the hold and its offsets begin anew; the late message still belongs before."""
+    first = given_call().segments[0]
+    call = msgspec.structs.replace(
+        given_call(HOLD),
+        segments=(
+            msgspec.structs.replace(first, end=T0 + 40_200),
+            msgspec.structs.replace(first, start=T0 + 60_300),
+        ),
+    )
+    late = heard(51_000, 52_500, LEAK, late_ms=8_000)
+    assert [each.start for each in merged(call, [late]).quarantined] == [T0 + 51_000]
+
+
 def test_a_leak_in_the_finished_calls_list_is_fenced() -> None:
     """Also when no real-time message told of it; a little pause before its time is no way out."""
     found = merged(given_call(HOLD), [], [listed(47_000, LEAK), listed(70_000, "thank you very much")])
