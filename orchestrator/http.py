@@ -97,7 +97,7 @@ class Http:
         deadline_s: float,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | bytes | None = None,
         json: object = None,
         auth: tuple[str, str] | None = None,
         max_bytes: int = 65_536,

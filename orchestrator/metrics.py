@@ -31,6 +31,8 @@ HELP = {
     "orchestrator_calls": ("gauge", "Calls that have not ended, by state."),
     "orchestrator_provider_requests_total": ("counter", "Requests to vendors, by outcome."),
     "orchestrator_transcript_messages_total": ("counter", "Transcript messages received, by outcome."),
+    "orchestrator_sink_deliveries_total": ("counter", "Attempts to tell the sink, by outcome."),
+    "orchestrator_dead_letters": ("gauge", "Messages that the sink never took; `orchestrator sinks` lists them."),
     "orchestrator_breaker_open": ("gauge", "1 while requests of this kind are held back, because they fail."),
     "orchestrator_parked_calls": ("gauge", "Calls that no worker could work on."),
     "orchestrator_redis_warnings": ("gauge", "Settings of Redis that may lose calls; /readyz names them."),
@@ -151,6 +153,9 @@ class Tally:
     def provider_request(self, provider: str, operation: str, outcome: str) -> None:
         name = "orchestrator_provider_requests_total"
         self.add({sample(name, provider=provider, operation=operation, outcome=outcome): 1.0})
+
+    def sink_delivery(self, outcome: str) -> None:
+        self.add({sample("orchestrator_sink_deliveries_total", outcome=outcome): 1.0})
 
     def transcript_message(self, outcome: str) -> None:
         self.add({sample("orchestrator_transcript_messages_total", outcome=outcome): 1.0})

@@ -25,6 +25,7 @@ from orchestrator.store.budgets import ConcurrencyLimit, TokenBucket
 from orchestrator.store.calls import CallStore
 from orchestrator.store.connect import Redis, connect
 from orchestrator.store.daily import DailyLimit
+from orchestrator.store.deliveries import Deliveries
 from orchestrator.store.heartbeat import Heartbeat
 from orchestrator.store.keys import Keys
 from orchestrator.store.messages import MessageStore
@@ -37,6 +38,7 @@ from orchestrator.twilio.signature import SignatureCheck
 from orchestrator.twilio.twiml import CallbackUrls
 
 _DAY_S = 86_400
+AFTER_CALL_LEAVES = 0.5
 READS_PER_S = 50
 """One look a minute for 2,400 conversations at a time; with more of them the looks come further apart."""
 
@@ -52,6 +54,12 @@ class Budgets:
     creates: Breaker
     """Of Twilio's creation of media streams."""
     asapp_day: DailyLimit
+    after_call: TokenBucket
+    """Of ASAPP's requests what starts and stops leave: half of the bucket is kept for them."""
+    messages: Breaker
+    """Of ASAPP's lists of finished calls."""
+    sink: Breaker
+    """Of messages to the sink."""
     reads: TokenBucket
     """Reads of Twilio per second; audits leave a share of it to reads that something made due."""
 
@@ -69,6 +77,7 @@ class Services:
     slow_queue: DueQueue
     utterances: UtteranceStore
     after_call_messages: MessageStore[StoredMessage]
+    deliveries: Deliveries
     heartbeat: Heartbeat
     budgets: Budgets
     http: Http
@@ -97,7 +106,7 @@ def build(settings: Settings) -> Services:
     redis = connect(settings.redis_url)
     clock = Clock(redis)
     keys = Keys(settings.redis_shards)
-    http = Http(pool=settings.worker_threads + settings.inline_worker_threads)
+    http = Http(pool=2 * (settings.worker_threads + settings.inline_worker_threads))
     tally = Tally()
     signature = SignatureCheck(
         settings.public_base_url,
@@ -120,12 +129,22 @@ def build(settings: Settings) -> Services:
         slow_queue=DueQueue(redis, keys, "slow"),
         utterances=UtteranceStore(redis, keys, ttl_s=settings.transcript_ttl_days * _DAY_S),
         after_call_messages=MessageStore(redis, keys, StoredMessage, ttl_s=settings.transcript_ttl_days * _DAY_S),
+        deliveries=Deliveries(redis, keys, ttl_s=settings.transcript_ttl_days * _DAY_S),
         heartbeat=Heartbeat(redis),
         budgets=Budgets(
             asapp=TokenBucket(redis, "asapp", rate_per_s=settings.asapp_max_rps, burst=settings.asapp_max_rps),
             twilio=ConcurrencyLimit(redis, "twilio", settings.twilio_max_concurrency),
             starts=Breaker(redis, "asapp-starts"),
             creates=Breaker(redis, "twilio-creates"),
+            after_call=TokenBucket(
+                redis,
+                "asapp",
+                rate_per_s=settings.asapp_max_rps,
+                burst=settings.asapp_max_rps,
+                reserved_share=AFTER_CALL_LEAVES,
+            ),
+            messages=Breaker(redis, "asapp-messages"),
+            sink=Breaker(redis, "sink", probe_ms=15_000, net_ms=30_000),
             asapp_day=DailyLimit(redis, clock, settings.asapp_daily_limit),
             reads=TokenBucket(redis, "twilio-reads", rate_per_s=READS_PER_S, burst=READS_PER_S),
         ),

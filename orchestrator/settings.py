@@ -8,6 +8,7 @@ values and may come from `NAME_FILE`. No message repeats the value of a secret.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import importlib.util
 import ipaddress
@@ -25,6 +26,7 @@ from orchestrator.store.connect import check as redis_fault
 
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _NOT_SET = " is not set"
+_LEAST_KEY = 24
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -120,6 +122,12 @@ class Settings:
     """Where finished transcripts go: `file:///...`, `s3://...` or another URL of fsspec, whose package must be
     installed; none: not archived.
     """
+    sink_url: str | None = dataclasses.field(repr=False)
+    """A webhook of yours to which finished transcripts are sent at once (`docs/transcripts.md`); https, or plain http
+    for loopback hosts.
+    """
+    sink_secret: Secret
+    """`whsec_...`: what messages to `SINK_URL` are signed with (Standard Webhooks); of several each signs."""
     redis_shards: int
     """Parts into which calls are divided, 1 to 1024; more than 1 for a Cluster. Never change it while calls are stored.
     """
@@ -308,6 +316,26 @@ def _header_and_value(value: str) -> str | None:
     return None if is_good else "must be NAME=VALUE, the header by which the proxy says that it checked a certificate"
 
 
+def _sink_secret(read: _Reader) -> Secret:
+    secret = _entries(read, "SINK_SECRET", "whsec_ and at least 24 bytes in base64", _is_signing_key)
+    if read.text("SINK_URL") and not secret:
+        read.faults.append("SINK_URL needs SINK_SECRET, by which the receiver knows that messages are ours")
+    return secret
+
+
+def _is_signing_key(entry: str) -> bool:
+    try:
+        key = base64.b64decode(entry.removeprefix("whsec_") + "==")
+    except ValueError:
+        return False
+    return entry.startswith("whsec_") and len(key) >= _LEAST_KEY
+
+
+def _sink_url(value: str) -> str | None:
+    """It may have a query; what stands before the host would be sent as a header in the clear of logs elsewhere."""
+    return _jwks_url(value) or ("must have no user or password" if urlsplit(value).username is not None else None)
+
+
 def _jwks_url(value: str) -> str | None:
     try:
         parts = urlsplit(value)
@@ -439,6 +467,8 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
         metrics_token=read.secret("METRICS_TOKEN"),
         orchestrator_config=_profiles_file(read),
         archive_url=read.optional("ARCHIVE_URL", _archive_url),
+        sink_url=read.optional("SINK_URL", _sink_url),
+        sink_secret=_sink_secret(read),
         redis_shards=read.number("REDIS_SHARDS", 1, 1, 1024),
         asapp_max_rps=read.number("ASAPP_MAX_RPS", 90, 1, 10_000),
         asapp_daily_limit=read.optional_number("ASAPP_DAILY_LIMIT", 1, 999_999_999),

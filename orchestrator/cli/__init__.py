@@ -25,6 +25,7 @@ COMMANDS = {
     "forget": "Erase a call for good.",
     "serve": "Run everything in one process.",
     "setup": "Configure a Twilio number for this service.",
+    "sinks": "Look after messages to the sink that were not taken.",
     "transcript": "Show a call's transcript.",
     "version": "Show the version.",
     "worker": "Run a worker process.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.store.keys import DEAD_LETTERS
 from orchestrator.store.scripts import Script
 
 if TYPE_CHECKING:
@@ -34,5 +35,8 @@ def forget(redis: Redis, keys: Keys, call_sid: str) -> bool:
         own.heard,
         keys.messages(call_sid),
         keys.quarantine(call_sid),
+        keys.delivery(call_sid),
     ]
-    return bool(_forget.run(redis, names, [call_sid, MARK_DAYS * _DAY_S]))
+    was_there = bool(_forget.run(redis, names, [call_sid, MARK_DAYS * _DAY_S]))
+    redis.execute_command("ZREM", DEAD_LETTERS, call_sid)
+    return was_there

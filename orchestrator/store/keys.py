@@ -68,6 +68,10 @@ class Keys:
         """Words that the fence took out, for the few hours that a profile may keep them."""
         return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:quarantine:{call_sid}"
 
+    def delivery(self, call_sid: str) -> str:
+        """What the sink was told of the call."""
+        return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:delivery:{call_sid}"
+
     def forgotten(self, call_sid: str) -> str:
         """There while nothing of a forgotten call may come back; the name does not tell which call it was."""
         digest = hashlib.sha256(call_sid.encode()).hexdigest()
@@ -105,6 +109,7 @@ SHARDS = f"{PREFIX}:shards"
 WORKERS = f"{PREFIX}:workers"
 DAILY_LIVE = f"{PREFIX}:{{daily}}:live"
 PARKED = f"{PREFIX}:parked-calls"
+DEAD_LETTERS = f"{PREFIX}:dead-letters"
 
 
 def bucket(name: str) -> str:

@@ -41,7 +41,14 @@ class MessageStore(Generic[T]):
 
     def looked(self, call_sid: str) -> int:
         """Notes one more look and returns how many there have been."""
+        return self._counted(call_sid, "looks")
+
+    def asked(self, call_sid: str) -> int:
+        """The same for the times that the vendor was asked."""
+        return self._counted(call_sid, "asked")
+
+    def _counted(self, call_sid: str, what: str) -> int:
         name = self._keys.messages(call_sid)
-        looks = int(self._redis.execute_command("HINCRBY", name, "looks", 1))
+        count = int(self._redis.execute_command("HINCRBY", name, what, 1))
         self._redis.execute_command("EXPIRE", name, self._ttl_s)
-        return looks
+        return count

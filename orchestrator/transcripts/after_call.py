@@ -1,8 +1,10 @@
 """After the call: fetch its messages, merge them with what came in real time, write the archive document.
 
-The first document is written at the first look, before ASAPP is asked, so that it is there within 90 s of the end.
-Until it is complete ASAPP is asked again with growing pauses for the 7 days that a finished call's messages stay
-there. A message that comes later still is worked in by another look (see `orchestrator.web.transcripts`).
+The first look, some seconds after the end, writes the document of what came in real time and asks nobody, so that it
+is there within 90 s whatever ASAPP does. From the second look on, ten seconds later, ASAPP is asked, again and again
+with growing pauses until the transcript is complete, for the 7 days that a finished call's messages stay there; not
+while it fails for all, nor while calls need the budget. A message that comes later still is worked in by another look
+(see `orchestrator.web.transcripts`).
 
 Words that the fence takes out are thrown away here, in every place where they were kept; only a profile with
 `keep_quarantined_text` has them put aside for QUARANTINE_TTL_HOURS.
@@ -16,11 +18,12 @@ import msgspec
 import structlog
 
 from orchestrator.asapp.wire import StoredMessage
-from orchestrator.core.actions import Outcome
+from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.backoff import doubling_ms, spread
 from orchestrator.core.call import Progress
 from orchestrator.core.events import TimePassed
 from orchestrator.shown import event_json, moment
+from orchestrator.transcripts import sink
 from orchestrator.transcripts.archive import Archive, archive_document
 from orchestrator.transcripts.fence import fingerprint
 from orchestrator.transcripts.view import document, merged_of, received_of, secret_of
@@ -35,9 +38,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _FIRST_WAIT_MS = 10_000
+_LEAST_WAIT_MS = 1_000
+_DAY_IS_OVER_WAIT_MS = 900_000
 _LONGEST_WAIT_MS = 6 * 3_600_000
 _AVAILABLE_MS = 7 * 86_400_000
 _HOUR_S = 3600
+_UNWELL = frozenset({Verdict.REFUSED_FOR_NOW, Verdict.FAILED, Verdict.UNKNOWN})
 
 
 def work(services: Services, call_sid: str) -> int | None:
@@ -49,15 +55,34 @@ def work(services: Services, call_sid: str) -> int | None:
     looks = services.after_call_messages.looked(call_sid)
     kept = services.after_call_messages.of(call_sid)
     if looks == 1 and _is_to_be_fetched(call):
-        call, _ = _put_together(services, call, kept)  # however long ASAPP takes to answer
+        _put_together(services, call, kept)
+        return _again(services, call, _FIRST_WAIT_MS)
+    if _is_to_be_fetched(call) and (wait_ms := _wait_ms(services, call_sid)):
+        return _again(services, call, wait_ms)
+    asked = services.after_call_messages.asked(call_sid)
     stored = _messages(services, call, kept)
     call, transcript = _put_together(services, call, stored)
     is_done = transcript["complete"] is True and (stored is not None or not call.profile.after_call)
-    next_ms = doubling_ms(_FIRST_WAIT_MS, looks - 1, _LONGEST_WAIT_MS)
-    now = services.clock.now_ms()
-    if is_done or not call.segments or now + next_ms > (call.ended_at or now) + _AVAILABLE_MS:
+    if is_done or not call.segments:
         return None
-    return now + spread(call_sid, next_ms)
+    return _again(services, call, doubling_ms(_FIRST_WAIT_MS, asked - 1, _LONGEST_WAIT_MS))
+
+
+def _again(services: Services, call: Call, wait_ms: int) -> int | None:
+    """When to look again; None once ASAPP has the call's messages no more."""
+    now = services.clock.now_ms()
+    if now + wait_ms > (call.ended_at or now) + _AVAILABLE_MS:
+        return None
+    return now + spread(call.call_sid, wait_ms)
+
+
+def _wait_ms(services: Services, call_sid: str) -> int:
+    """How long ASAPP is left alone: it fails for all, calls need the budget, or the day's requests are used up."""
+    budgets = services.budgets
+    wait_ms = budgets.messages.ask(call_sid) or budgets.after_call.take()
+    if wait_ms:
+        return max(wait_ms, _LEAST_WAIT_MS)
+    return 0 if budgets.asapp_day.take(call_sid, "other") else _DAY_IS_OVER_WAIT_MS
 
 
 def _put_together(services: Services, call: Call, stored: list[StoredMessage] | None) -> tuple[Call, dict[str, Any]]:
@@ -93,10 +118,19 @@ def _messages(services: Services, call: Call, kept: list[StoredMessage] | None) 
     if not _is_to_be_fetched(call):
         return kept
     fetched = services.asapp.messages(call.call_sid)
+    _tell_breaker(services, fetched)
     if isinstance(fetched, Outcome):
         log.info("messages-not-there", call_sid=call.call_sid, verdict=fetched.verdict.value, code=fetched.code)
         return kept
     return kept if kept is not None and len(fetched) < len(kept) else fetched
+
+
+def _tell_breaker(services: Services, fetched: list[StoredMessage] | Outcome) -> None:
+    if isinstance(fetched, Outcome) and fetched.verdict in _UNWELL:
+        services.budgets.messages.failed(at_once=fetched.family == "auth")
+        return
+    for call_sid in services.budgets.messages.answered().waiting:
+        services.slow_queue.mark(call_sid)
 
 
 def _keep(
@@ -133,6 +167,12 @@ def _fence(services: Services, call: Call, found: Merged) -> Call:
 
 
 def _archive(services: Services, call: Call, transcript: dict[str, Any]) -> None:
+    """Writes it where the site wants it, and has the sink told."""
+    _write(services, call, transcript)
+    sink.tell(services, call.call_sid)
+
+
+def _write(services: Services, call: Call, transcript: dict[str, Any]) -> None:
     if not services.settings.archive_url:
         return
     archive = Archive(services.settings.archive_url)

@@ -51,8 +51,12 @@ class Archive:
 
     def read(self, call: Call) -> dict[str, Any] | None:
         """The document as it is, or None. Raises `archive-unavailable`."""
+        return self.document(call.call_sid, call.created_at)
+
+    def document(self, call_sid: str, created_at: int) -> dict[str, Any] | None:
+        """The same of a call that nobody else knows any more."""
         try:
-            files, path = fsspec.core.url_to_fs(self.path_of(call))
+            files, path = fsspec.core.url_to_fs(self._path(call_sid, created_at))
             if not files.exists(path):
                 return None
             document: dict[str, Any] = msgspec.json.decode(files.cat_file(path))

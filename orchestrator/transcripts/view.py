@@ -32,7 +32,12 @@ def transcript_of(services: Services, call_sid: str) -> dict[str, Any]:
     call = services.store.load(call_sid)
     if call is None:
         raise OrchestratorError("no-such-call", "No call of this SID is known.", call_sid=call_sid)
-    stored = services.after_call_messages.of(call_sid)
+    return told_of(services, call)
+
+
+def told_of(services: Services, call: Call) -> dict[str, Any]:
+    """The same of a call that is at hand."""
+    stored = services.after_call_messages.of(call.call_sid)
     return document(call, merged_of(services, call, stored), None if stored is None else len(stored))
 
 

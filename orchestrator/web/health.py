@@ -57,6 +57,8 @@ def _lines(services: Services) -> Iterator[Line]:
         yield _line("asapp", lambda: _asapp(services))
         yield _line("twilio", lambda: {"ok": True, "creates": services.budgets.creates.state()})
         yield _line("calls", lambda: _parked(services))
+        if services.settings.sink_url:
+            yield _line("sink", lambda: _sink(services))
 
 
 def _line(name: str, look: Callable[[], Line]) -> Line:
@@ -104,6 +106,11 @@ def _parked(services: Services) -> Line:
     return {"ok": True, "parked": parked[:_SHOWN]} if parked else {"ok": True}
 
 
+def _sink(services: Services) -> Line:
+    """Its troubles harm no call; dead letters wait for a person (`orchestrator sinks`)."""
+    return {"ok": True, **services.budgets.sink.state(), "dead_letters": services.deliveries.dead_count()}
+
+
 def _workers(services: Services) -> Line:
     alive = len(list(services.heartbeat.workers()))
     return {"ok": alive > 0, "alive": alive}
@@ -124,9 +131,10 @@ def metrics() -> Response:
 
 def _gauges(services: Services) -> dict[str, float]:
     """What is so at this moment, beside the calls."""
-    breakers = (services.budgets.starts, services.budgets.creates)
+    breakers = (services.budgets.starts, services.budgets.creates, services.budgets.sink)
     is_open = {sample("orchestrator_breaker_open", breaker=each.name): float(each.is_open()) for each in breakers}
     return is_open | {
+        "orchestrator_dead_letters": float(services.deliveries.dead_count()),
         "orchestrator_parked_calls": float(len(poison.parked(services))),
         "orchestrator_redis_warnings": float(len(store_health.ping(services.redis).warnings())),
     }

@@ -28,6 +28,7 @@ from orchestrator.store.errors import StoreUnavailable
 from orchestrator.worker import poison
 from orchestrator.worker.execute import Executor
 from orchestrator.worker.handing_over import hand_over
+from orchestrator.worker.slow import SlowWork, thread_count
 from orchestrator.worker.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ log = structlog.get_logger(__name__)
 
 LEASE_MS = 4_000
 AFTER_CALL_DELAY_MS = 3_000
-"""Late utterances arrive for some seconds after the stop; the first archive document is due within 90 s."""
+"""Late utterances arrive for some seconds after the stop; the first archive document is due within 90 s, so this look
+goes before all others.
+"""
 RENEW_S = 1.3
 DRAIN_S = 20.0
 _IDLE_WAIT_S = 1.0
@@ -87,6 +90,7 @@ class Worker:
             *self._servers(general, only_stops=False),
             *self._servers(reserved, only_stops=True),
             *self.upkeep.threads(),
+            *SlowWork(self.services, self.name, self.stopping).threads(thread_count(self.threads)),
         ]
         for thread in (*self._running, threading.Thread(target=self._renew_leases, name="leases", daemon=True)):
             thread.start()
@@ -208,7 +212,7 @@ class Worker:
                 return self._applied(call, noted), 0
             case a.HandOverTranscript():
                 now = self.services.clock.now_ms()
-                self.services.slow_queue.mark(call.call_sid, now + AFTER_CALL_DELAY_MS)
+                self.services.slow_queue.mark(call.call_sid, now + AFTER_CALL_DELAY_MS, urgent=True)
                 return self._applied(call, e.TimePassed(at=now, what="handed-over")), 0
             case a.StartTranscription(purpose="probe") if (heard := self._heard_since(call)) is not None:
                 return self._applied(call, e.UtterancesHeard(at=self.services.clock.now_ms(), until=heard)), 0

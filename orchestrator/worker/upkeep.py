@@ -1,4 +1,4 @@
-"""What a worker process does beside calls: heartbeats, a stream URL at hand, resync, after-call queue, nightly export.
+"""What a worker process does beside calls: heartbeats, a stream URL at hand, resync, the nightly export.
 
 Each task runs in a thread of its own with its own pace; a failure of one round is logged and the next round tries
 again. All end when `stopping` is set.
@@ -15,7 +15,7 @@ import structlog
 from orchestrator.counting import HAND_OVER_S, hand_over
 from orchestrator.errors import OrchestratorError
 from orchestrator.store import health as store_health
-from orchestrator.transcripts import after_call, batch_nightly
+from orchestrator.transcripts import batch_nightly
 from orchestrator.transcripts.batch_work import work_folder
 from orchestrator.worker.resync import Resync
 
@@ -29,8 +29,6 @@ HEARTBEAT_TTL_S = 10
 PREFETCH_S = 1.0
 RESYNC_S = 2.0
 STORE_CHECK_S = 60.0
-AFTER_CALL_LEASE_MS = 120_000
-_IDLE_WAIT_S = 1.0
 
 
 class Upkeep:
@@ -51,7 +49,6 @@ class Upkeep:
             "store-check": lambda: self._repeat(STORE_CHECK_S, self._check_store),
             "resync": lambda: self._repeat(RESYNC_S, self._resync.look),
             "counts": self._hand_counts_over,
-            "after-call": self._serve_after_call,
             "batch-export": self._export_nightly,
         }
         return [threading.Thread(target=task, name=name, daemon=True) for name, task in tasks.items()]
@@ -92,25 +89,3 @@ class Upkeep:
         nightly = batch_nightly.Nightly(self._services, self._stopping, work_folder(self._services.settings))
         while not self._stopping.wait(batch_nightly.LOOK_S):
             self._safely(nightly.look)
-
-    # --- after the call ------------------------------------------------------------------------------------------
-
-    def _serve_after_call(self) -> None:
-        turn = 0
-        while not self._stopping.is_set():
-            turn += 1
-            shard = turn % self._services.settings.redis_shards
-            if not self._safely(lambda shard=shard: self._after_call_round(shard)):  # type: ignore[misc]
-                self._stopping.wait(_IDLE_WAIT_S)
-
-    def _after_call_round(self, shard: int) -> None:
-        queue = self._services.slow_queue
-        claim = queue.claim(self._worker, shard=shard, lease_ms=AFTER_CALL_LEASE_MS)
-        if claim is None:
-            queue.wait(shard, _IDLE_WAIT_S)
-            return
-        look_again_at: int | None = self._services.clock.now_ms() + 30_000
-        try:
-            look_again_at = after_call.work(self._services, claim.key)
-        finally:
-            queue.release(claim, look_again_at)

@@ -25,7 +25,7 @@ def read(**changes: str | None) -> Settings:
     environ = {**GOOD, **{key: value for key, value in changes.items() if value is not None}}
     for key, value in changes.items():
         if value is None:
-            environ.pop(key)
+            environ.pop(key, None)
     return Settings.from_environment(environ)
 
 
@@ -186,3 +186,27 @@ def test_a_command_with_its_own_store_needs_no_redis_url() -> None:
     settings = Settings.from_environment(environ, needs_redis=False, inline_worker_threads=4)
     assert settings.redis_url is None
     assert settings.inline_worker_threads == 4
+
+
+SIGNING_KEY = "whsec_ZmFrZS1zZWNyZXQtb2YtMjQtYnl0ZXMtISE="
+
+
+@pytest.mark.parametrize(
+    ("url", "secret", "fault"),
+    [
+        ("https://hooks.example.com/calls?token=fake-token", SIGNING_KEY, None),
+        ("http://127.0.0.1:9000/calls", f"{SIGNING_KEY},{SIGNING_KEY}", None),
+        ("http://hooks.example.com/calls", SIGNING_KEY, "SINK_URL must be https"),
+        ("https://fake:fake@hooks.example.com", SIGNING_KEY, "SINK_URL must have no user or password"),
+        ("https://hooks.example.com", None, "SINK_URL needs SINK_SECRET"),
+        ("https://hooks.example.com", "whsec_c2hvcnQ=", "SINK_SECRET: entry 1"),
+        ("https://hooks.example.com", "whsec_%%%", "SINK_SECRET: entry 1"),
+        ("https://hooks.example.com", "fake-secret-of-more-than-24-letters", "SINK_SECRET: entry 1"),
+    ],
+)
+def test_a_sink_is_a_safe_address_and_a_key(url: str, secret: str | None, fault: str | None) -> None:
+    """https or loopback, and a key as Standard Webhooks has it; the address may hold a token and is not shown."""
+    if fault is None:
+        assert "fake-token" not in repr(read(SINK_URL=url, SINK_SECRET=secret))
+        return
+    assert any(each.startswith(fault) for each in faults(SINK_URL=url, SINK_SECRET=secret))

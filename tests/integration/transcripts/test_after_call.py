@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import cast
-
 import msgspec
 
-from orchestrator.asapp.client import AsappClient
+from orchestrator.store.keys import breaker
 from orchestrator.store.utterances import Added
 from orchestrator.transcripts.after_call import add_batch, work
 from orchestrator.transcripts.view import as_text, transcript_of
 from tests.integration.transcripts.conftest import Office
+from tests.scripted_http import answer
 from tests.unit.transcripts.conversations import SID, given_call, heard, listed
 
 LEAK = "four two four two fake card"
@@ -57,21 +55,47 @@ def test_it_waits_until_the_vendor_has_all(office: Office) -> None:
 
 
 def test_the_first_document_does_not_wait_for_the_vendor(office: Office) -> None:
-    """By the time ASAPP is asked, what came in real time lies in the archive."""
-    office.put(CALL)
-    office.hear(CALL, HELLO)
-    office.has_nothing()
-    there: list[bool] = []
-    messages = office.services.asapp.messages
+    """The first look archives what came in real time and asks nobody; the next one, ten seconds later, does."""
+    call = msgspec.structs.replace(CALL, ended_at=office.services.clock.now_ms())
+    office.put(call)
+    office.hear(call, HELLO)
+    next_at = work(office.services, SID)
+    assert next_at is not None
+    assert 9_500 < next_at - office.services.clock.now_ms() < 11_500
+    assert office.archived() is not None
+    assert office.asapp.asked == []
 
-    class Asapp:
-        def messages(self, call_sid: str) -> object:
-            there.append(office.archived() is not None)
-            return messages(call_sid)
 
-    watched = dataclasses.replace(office.services, asapp=cast(AsappClient, Asapp()))
-    work(watched, SID)
-    assert there == [True]
+def test_a_vendor_that_fails_for_all_is_left_alone(office: Office) -> None:
+    """After five failures in a row other calls do not ask; once it answers they are all due."""
+    services = office.services
+    calls = [msgspec.structs.replace(CALL, call_sid="CA" + digit * 32) for digit in "2345678"]
+    for call in calls:
+        office.put(msgspec.structs.replace(call, ended_at=services.clock.now_ms()))
+    office.asapp.otherwise = answer(503, {})
+    waits = [office.look(call) for call in calls]
+    assert len(office.asapp.asked) == 5
+    assert None not in waits
+    assert services.after_call_messages.asked(calls[-1].call_sid) == 1  # this very time is the first that is counted
+    office.lists([])
+    services.redis.execute_command("HSET", breaker("asapp-messages"), "open_until", 1)
+    office.look(calls[0])
+    assert services.slow_queue.depth() == 2
+
+
+def test_calls_go_first_where_the_budget_is_short(office: Office) -> None:
+    """Of ASAPP's requests per second what starts need is theirs: the list is asked for later."""
+    call = msgspec.structs.replace(CALL, ended_at=office.services.clock.now_ms())
+    office.put(call)
+    office.lists([])
+    burst = office.services.settings.asapp_max_rps
+    bucket = office.services.budgets.asapp
+    taken = sum(bucket.take() == 0 for _ in range(round(burst * 0.6)))
+    assert taken == round(burst * 0.6)
+    next_at = office.look(call)
+    assert (office.asapp.asked, bucket.take()) == ([], 0)
+    assert next_at is not None
+    assert next_at - office.services.clock.now_ms() < 2_500
 
 
 def test_leaks_of_every_source_are_thrown_away(office: Office) -> None:

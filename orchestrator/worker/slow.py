@@ -1,0 +1,84 @@
+"""The slow queue's threads: what is done for a call after its end, beside the calls and never in their way.
+
+A key is a Call SID (its transcript is fetched, put together and archived, `transcripts.after_call`) or a Call SID
+behind a prefix (its transcript goes to the sink, `transcripts.sink`). A look may wait ten seconds for somebody else,
+so there are a few threads of their own for it; of ASAPP's budget they get what calls leave. A look that fails is due
+again half a minute later.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.transcripts import after_call, sink
+
+if TYPE_CHECKING:
+    from orchestrator.services import Services
+    from orchestrator.store.queue import Claim
+
+log = structlog.get_logger(__name__)
+
+LEASE_MS = 120_000
+"""More than the longest look: ten seconds of waiting, the archive, and merging."""
+
+_IDLE_WAIT_S = 1.0
+_AGAIN_MS = 30_000
+
+
+def thread_count(threads: int) -> int:
+    """Of a worker with so many threads for calls."""
+    return max(2, threads // 4)
+
+
+class SlowWork:
+    """The slow queue's threads of one worker process."""
+
+    def __init__(self, services: Services, worker: str, stopping: threading.Event) -> None:
+        self._services = services
+        self._worker = worker
+        self._stopping = stopping
+
+    def threads(self, count: int) -> list[threading.Thread]:
+        """Not started yet; the caller starts and joins them."""
+        return [
+            threading.Thread(target=self._serve, args=(number,), name=f"after-call-{number}", daemon=True)
+            for number in range(count)
+        ]
+
+    def _serve(self, turn: int) -> None:
+        shards = self._services.settings.redis_shards
+        while not self._stopping.is_set():
+            turn += 1
+            try:
+                self._round(turn % shards, _IDLE_WAIT_S / shards)
+            except OrchestratorError as error:
+                log.warning("slow-work-put-off", error=error.error_id)
+                self._stopping.wait(_IDLE_WAIT_S)
+
+    def _round(self, shard: int, wait_s: float) -> None:
+        queue = self._services.slow_queue
+        claim = queue.claim(self._worker, shard=shard, lease_ms=LEASE_MS)
+        if claim is None:
+            queue.wait(shard, wait_s)
+            return
+        queue.release(claim, self._looked(claim))
+
+    def _looked(self, claim: Claim) -> int | None:
+        try:
+            return look(self._services, claim.key)
+        except OrchestratorError as error:
+            log.warning("slow-work-failed", key=claim.key, error=error.error_id)
+        except Exception:  # one call that always fails must not take the thread, and so the others, with it
+            log.exception("slow-work-failed", key=claim.key)
+        return self._services.clock.now_ms() + _AGAIN_MS
+
+
+def look(services: Services, key: str) -> int | None:
+    """One look at a key of the slow queue; when to look again (ms), or None."""
+    if key.startswith(sink.PREFIX):
+        return sink.look(services, key.removeprefix(sink.PREFIX))
+    return after_call.work(services, key)
