@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from orchestrator.core.actions import Outcome, Verdict
+from orchestrator.diagnosis.finding import refusal
+from orchestrator.diagnosis.wiring import is_named, workspaces
 from orchestrator.profiles import Profiles
 from orchestrator.twilio import twiml
-from orchestrator.twilio.account import Account, Workspace
+from orchestrator.twilio.account import Account
 from orchestrator.twilio.client import PhoneNumber
 from orchestrator.twilio.wiring import Change, Wiring
 
@@ -58,14 +60,14 @@ class Plan:
         for name in wanted:
             found = self.account.number(name)
             if isinstance(found, Outcome):
-                self.failures.append(f"{name}: {told(found)}")
+                self.failures.append(f"{name}: {refusal(found)}")
             else:
                 yield found
 
     def _ours(self) -> Iterator[PhoneNumber]:
         every = self.account.numbers()
         if isinstance(every, Outcome):
-            self.failures.append(f"numbers: {told(every)}")
+            self.failures.append(f"numbers: {refusal(every)}")
             return
         ours = [each for each in every if self.wiring.is_ours(each) or is_named(self.profiles, each.phone_number)]
         if not ours:
@@ -78,7 +80,7 @@ class Plan:
         found = {named: self.account.workspace(named)} if named else workspaces(self.account, self.profiles)
         for asked, workspace in found.items():
             if isinstance(workspace, Outcome):
-                self.failures.append(f"{asked}: {told(workspace)}")
+                self.failures.append(f"{asked}: {refusal(workspace)}")
             elif all(part.sid != workspace.sid for part in self.parts):
                 changes = self.wiring.of_workspace(workspace)
                 self.parts.append(Part("workspace", workspace.sid, workspace.sid, changes))
@@ -100,7 +102,7 @@ class Plan:
         outcome = change(part.sid, changes)
         part.result = "changed"
         if outcome.verdict is not Verdict.DONE:
-            part.result, part.refused = "refused", f"by Twilio: {told(outcome)}"
+            part.result, part.refused = "refused", f"by Twilio: {refusal(outcome)}"
 
     @property
     def has_failed(self) -> bool:
@@ -108,20 +110,3 @@ class Plan:
 
     def json(self) -> dict[str, Any]:
         return {"parts": [asdict(part) for part in self.parts], "failures": self.failures}
-
-
-def is_named(profiles: Profiles, number: str) -> bool:
-    """Whether a `[[profile]]` is for this number."""
-    return profiles.match(number) is not profiles.default
-
-
-def workspaces(account: Account, profiles: Profiles) -> dict[str, Workspace | Outcome]:
-    """Of each workflow into which a profile enqueues its callers."""
-    routes = [route for each in profiles for route in (each.route, each.no_agent_route or "")]
-    workflows = dict.fromkeys(route.partition(":")[2] for route in routes if route.startswith("enqueue:WW"))
-    return {workflow: account.workspace_of(workflow) for workflow in workflows}
-
-
-def told(outcome: Outcome) -> str:
-    """A vendor's refusal, for people."""
-    return " ".join(part for part in (outcome.verdict.value, outcome.code, outcome.detail) if part)

@@ -16,6 +16,14 @@ OLDEST = (6, 2)
 
 
 @dataclass(frozen=True)
+class Danger:
+    """What may lose calls, and what to do about it, in words for people."""
+
+    told: str
+    cure: str
+
+
+@dataclass(frozen=True)
 class Health:
     """`eviction` is Redis's maxmemory-policy, `aof` is `yes` or `no`; both `unknown` where CONFIG is forbidden."""
 
@@ -24,16 +32,22 @@ class Health:
     eviction: str
     aof: str
 
-    def warnings(self) -> list[str]:
-        """What may lose calls, in words for people."""
+    def dangers(self) -> list[Danger]:
+        """What may lose calls."""
         found = []
         if self.aof == "no":
-            found.append("Redis keeps no append-only file: a crash of Redis forgets live calls (appendonly yes)")
+            told = "Redis keeps no append-only file: a crash of Redis forgets live calls"
+            found.append(Danger(told, "set appendonly yes and appendfsync everysec"))
         if self.eviction not in {"noeviction", UNKNOWN}:
-            found.append(f"Redis evicts keys when memory is short ({self.eviction}): it must be noeviction")
+            told = f"Redis evicts keys when memory is short ({self.eviction})"
+            found.append(Danger(told, "set maxmemory-policy noeviction, and give it memory enough"))
         if self.version.startswith("Redis ") and _numbers(self.version) < OLDEST:
-            found.append(f"{self.version} is too old: Redis 6.2 or later is needed")
+            found.append(Danger(f"{self.version} is too old", "use Redis 6.2 or later, or Valkey"))
         return found
+
+    def warnings(self) -> list[str]:
+        """The same in one sentence each."""
+        return [f"{danger.told}: {danger.cure}" for danger in self.dangers()]
 
 
 def ping(redis: Redis) -> Health:

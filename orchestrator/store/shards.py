@@ -22,3 +22,9 @@ def agree_on_shards(redis: Redis, shards: int) -> None:
             recorded=recorded,
             configured=shards,
         )
+
+
+def recorded_shards(redis: Redis) -> int | None:
+    """The number that this Redis was filled with; None: it is new. Only reads."""
+    recorded = redis.get(keys.SHARDS)
+    return None if recorded is None else int(recorded)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from click.testing import CliRunner, Result
 
@@ -42,7 +44,7 @@ def test_a_site_that_lacks_nothing_hears_of_redis_alone() -> None:
     done = release()
     assert done.exit_code == 1
     assert [line.split(":")[0] for line in fails(done)] == ["FAIL  redis"]
-    assert "note" not in done.output
+    assert not any(line.startswith("note") for line in done.output.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,24 @@ def test_a_site_that_lacks_nothing_hears_of_redis_alone() -> None:
 def test_what_a_site_left_out_is_told(name: str, value: str | None, told: str) -> None:
     """By the variable's name, with what would come of it."""
     assert told in release(**{name: value}).output
+
+
+def test_every_fault_of_the_configuration_is_there_for_programs_too() -> None:
+    """Exit 2, and JSON on standard output with each fault."""
+    environ = {**GOOD, "PUBLIC_BASE_URL": "nowhere", "WORKER_THREADS": "many"}
+    done = CliRunner().invoke(main, ["doctor", "--json"], env=environ)
+    assert done.exit_code == 2
+    told = json.loads(done.stdout)
+    assert told["ok"] is False
+    faults = " ".join(finding["told"] for finding in told["findings"])
+    assert "PUBLIC_BASE_URL" in faults
+    assert "WORKER_THREADS" in faults
+
+
+def test_whatever_fails_has_a_fix() -> None:
+    """Also for Redis, which is away here."""
+    done = CliRunner().invoke(main, ["doctor", "--release", "--json"], env=GOOD)
+    assert done.exit_code == 1
+    failed = [each for each in json.loads(done.stdout)["findings"] if each["status"] == "fail"]
+    assert failed
+    assert all(each["fix"] for each in failed)
