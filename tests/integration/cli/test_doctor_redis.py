@@ -18,7 +18,11 @@ More = Callable[..., RedisServer]
     ("options", "told", "fix"),
     [
         ((), "keeps no append-only file", "set appendonly yes"),
-        (("--appendonly", "yes", "--maxmemory-policy", "allkeys-lru"), "(allkeys-lru)", "maxmemory-policy noeviction"),
+        (
+            ("--appendonly", "yes", "--maxmemory-policy", "allkeys-lru"),
+            "(allkeys-lru)",
+            "set maxmemory-policy noeviction",
+        ),
     ],
 )
 def test_a_redis_that_may_lose_calls_is_told(
