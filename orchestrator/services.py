@@ -20,6 +20,7 @@ from orchestrator.http import Http
 from orchestrator.metrics import Tally, measure
 from orchestrator.profiles import Profiles, load
 from orchestrator.settings import Settings
+from orchestrator.store.audit import AuditTrail
 from orchestrator.store.breakers import Breaker
 from orchestrator.store.budgets import ConcurrencyLimit, TokenBucket
 from orchestrator.store.calls import CallStore
@@ -31,6 +32,7 @@ from orchestrator.store.keys import Keys
 from orchestrator.store.messages import MessageStore
 from orchestrator.store.queue import DueQueue
 from orchestrator.store.rules import Rules
+from orchestrator.store.sessions import Sessions
 from orchestrator.store.utterances import UtteranceStore
 from orchestrator.twilio.client import TwilioClient
 from orchestrator.twilio.mismatch import Mismatches
@@ -79,6 +81,8 @@ class Services:
     after_call_messages: MessageStore[StoredMessage]
     deliveries: Deliveries
     heartbeat: Heartbeat
+    sessions: Sessions
+    audit: AuditTrail
     budgets: Budgets
     http: Http
     asapp: AsappClient
@@ -131,6 +135,8 @@ def build(settings: Settings) -> Services:
         after_call_messages=MessageStore(redis, keys, StoredMessage, ttl_s=settings.transcript_ttl_days * _DAY_S),
         deliveries=Deliveries(redis, keys, ttl_s=settings.transcript_ttl_days * _DAY_S),
         heartbeat=Heartbeat(redis),
+        sessions=Sessions(redis, clock),
+        audit=AuditTrail(redis, keys, call_ttl_s=settings.call_ttl_days * _DAY_S),
         budgets=Budgets(
             asapp=TokenBucket(redis, "asapp", rate_per_s=settings.asapp_max_rps, burst=settings.asapp_max_rps),
             twilio=ConcurrencyLimit(redis, "twilio", settings.twilio_max_concurrency),

@@ -113,7 +113,9 @@ class Settings:
     agent_api_origins: tuple[str, ...]
     """Browser origins that may use the API, e.g. `https://desk.example.com`, comma-separated."""
     console_users: Secret
-    """`name:password`, or a hash of `werkzeug.security` as password, comma-separated."""
+    """`name:password`, or a hash of `werkzeug.security` as password, comma-separated; `/console` is off without it."""
+    console_guest: str
+    """Name under which whoever sits at this very machine may use `/console` without a password; for the demo."""
     metrics_token: Secret
     """Bearer token of `/metrics`, which is off without it."""
     orchestrator_config: str
@@ -414,6 +416,14 @@ def _profiles_file(read: _Reader) -> str:
     return path
 
 
+def _guest(read: _Reader) -> str:
+    """Only a service that nobody else reaches may have one."""
+    name = read.text("CONSOLE_GUEST")
+    if name and not is_loopback(urlsplit(read.text("PUBLIC_BASE_URL")).hostname):
+        read.faults.append("CONSOLE_GUEST needs a PUBLIC_BASE_URL on this machine itself: it is for the demo")
+    return name
+
+
 def _api_key_pair(read: _Reader) -> tuple[Secret, Secret]:
     key, secret = read.secret("TWILIO_API_KEY"), read.secret("TWILIO_API_SECRET")
     if bool(key) != bool(secret):
@@ -464,6 +474,7 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
         ),
         agent_api_origins=_origins(read),
         console_users=_entries(read, "CONSOLE_USERS", "name:password", _is_login),
+        console_guest=_guest(read),
         metrics_token=read.secret("METRICS_TOKEN"),
         orchestrator_config=_profiles_file(read),
         archive_url=read.optional("ARCHIVE_URL", _archive_url),

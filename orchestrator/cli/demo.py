@@ -64,6 +64,7 @@ def _play(
 ) -> bool:
     """Whether any script could not be played."""
     console.print(f"The service is at {stage.service_url}; {rate:g} calls a minute, {speed:g} times as fast as life.")
+    console.print(f"The console is at {stage.service_url}/console; on this machine it needs no password.")
     urls: dict[str, object] = {
         "twilio_url": stage.twilio_url,
         "asapp_url": stage.asapp_url,

@@ -8,6 +8,9 @@ from fnmatch import fnmatchcase
 from orchestrator.core.call import Agent, Call, Conference, Participant, Progress
 from orchestrator.core.profile import Profile
 
+STOPPED = "stopped"
+"""The pause that somebody asked for who wants this call transcribed no more."""
+
 
 def seats(call: Call, leg: str) -> Iterator[tuple[Conference, Participant]]:
     """Every conference row that is about this leg, present or not."""
@@ -87,12 +90,17 @@ def _pause_reasons(call: Call) -> Iterator[str]:
         yield "agent-hold"
 
 
+def is_stopped(call: Call) -> bool:
+    """Stopped for good: nothing but the end of the call ends this pause."""
+    return any(pause.reason == STOPPED for pause in call.pauses)
+
+
 def has_stream_cutting_pause(call: Call) -> bool:
-    """A reason stands for which not even audio may leave; consent not yet given is always one.
+    """A reason stands for which not even audio may leave; consent not yet given, and a stop for good, always are.
 
     `hold` stands for every hold of the customer, `hold:desktop` for those that the desktop told of.
     """
-    if any(pause.reason == "consent" and pause.source == "profile" for pause in call.pauses):
+    if is_stopped(call) or any(pause.reason == "consent" and pause.source == "profile" for pause in call.pauses):
         return True
     named = call.profile.cut_stream_on
     return any(reason in named or reason.partition(":")[0] in named for reason in _pause_reasons(call))

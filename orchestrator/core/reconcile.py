@@ -40,7 +40,7 @@ from orchestrator.core.backoff import (
 )
 from orchestrator.core.call import Call, MediaStream, Progress, StreamState, Survey, TranscriptionState
 from orchestrator.core.desired import Desired, desired
-from orchestrator.core.people import is_customer_connected, pause_reason, seat
+from orchestrator.core.people import is_customer_connected, is_stopped, pause_reason, seat
 from orchestrator.core.restarts import recent_restarts
 
 _SHORTEST_REQUEST_MS = 250
@@ -352,10 +352,10 @@ def _audit(call: Call, _want: Desired, now: int) -> Step:
 
 
 def _note_overdue_pause(call: Call, _want: Desired, now: int) -> Step:
-    """A forgotten pause is told to people; it does not end by itself."""
+    """A forgotten pause is told to people; it does not end by itself. A stop for good was not forgotten."""
     since = _paused_since(call)
     is_told = any(problem.id == "pause-overdue" for problem in call.problems)
-    if since is None or is_told or call.is_ended or call.survey is not None:
+    if since is None or is_told or call.is_ended or call.survey is not None or is_stopped(call):
         return None
     due = since + call.profile.max_pause_s * 1_000
     return due if due > now else NoteTime(what="pause-overdue", subject=pause_reason(call) or "")

@@ -161,6 +161,7 @@ class Stage:
             "ASAPP_API_SECRET": self._secrets["asapp"],
             "TRANSCRIPT_WEBHOOK_SECRET": self._secrets["webhook"],
             "AGENT_API_KEYS": f"demo:{self.desktop_key}",
+            "CONSOLE_GUEST": "demo",
             "METRICS_TOKEN": self._secrets["metrics"],
             "ORCHESTRATOR_CONFIG": str(profiles),
             "ARCHIVE_URL": self.archive.as_uri(),

@@ -36,6 +36,7 @@ def forget(redis: Redis, keys: Keys, call_sid: str) -> bool:
         keys.messages(call_sid),
         keys.quarantine(call_sid),
         keys.delivery(call_sid),
+        keys.audit(call_sid),
     ]
     was_there = bool(_forget.run(redis, names, [call_sid, MARK_DAYS * _DAY_S]))
     redis.execute_command("ZREM", DEAD_LETTERS, call_sid)

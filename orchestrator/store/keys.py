@@ -81,6 +81,10 @@ class Keys:
         """There while the SID of a call that has ended must not begin another."""
         return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:over:{call_sid}"
 
+    def audit(self, call_sid: str) -> str:
+        """What people did with this call in the console."""
+        return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:audit:{call_sid}"
+
     def live(self, shard: int) -> str:
         """Calls that have not ended; score: creation time."""
         return f"{PREFIX}:{{{shard}}}:live"
@@ -110,6 +114,7 @@ WORKERS = f"{PREFIX}:workers"
 DAILY_LIVE = f"{PREFIX}:{{daily}}:live"
 PARKED = f"{PREFIX}:parked-calls"
 DEAD_LETTERS = f"{PREFIX}:dead-letters"
+AUDIT = f"{PREFIX}:audit"
 
 
 def bucket(name: str) -> str:
@@ -135,3 +140,12 @@ def daily(day: str) -> str:
 
 def lease(name: str) -> str:
     return f"{PREFIX}:lease:{name}"
+
+
+def session(digest: str) -> str:
+    return f"{PREFIX}:{{console}}:session:{digest}"
+
+
+def tries(digest: str) -> str:
+    """How often somebody tried to sign in under this name or from this address."""
+    return f"{PREFIX}:{{console}}:tries:{digest}"

@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from orchestrator import log
 from orchestrator.services import Services, build
 from orchestrator.settings import Settings
-from orchestrator.web import api, callbacks, context, health, problems, tallying, transcripts, voice
+from orchestrator.web import api, callbacks, console, context, health, problems, tallying, transcripts, voice
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     tallying.register(app, services, is_keeping=is_own)
     problems.register(app)
     app.after_request(_with_safe_headers)
+    console.register(app, services)
     for blueprint in (voice.bp, callbacks.bp, transcripts.bp, api.bp, health.bp):
         app.register_blueprint(blueprint)
     return app

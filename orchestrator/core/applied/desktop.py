@@ -22,6 +22,7 @@ from orchestrator.core.events import (
     SurveyTransferRequested,
     UnholdReported,
 )
+from orchestrator.core.people import STOPPED
 
 DESKTOP_HOLD = "hold:desktop"
 CONSENT = "consent"
@@ -86,8 +87,8 @@ def pause_requested(call: Call, event: PauseRequested) -> Call:
 
 
 def pause_lifted(call: Call, event: PauseLifted) -> Call:
-    """Consent is given by `consent-given` alone."""
-    return call if event.reason == CONSENT else without_pause(call, event.reason)
+    """Consent is given by `consent-given` alone; a stop for good is lifted by nothing."""
+    return call if event.reason in {CONSENT, STOPPED} else without_pause(call, event.reason)
 
 
 def consent_given(call: Call, _event: ConsentGiven) -> Call:
