@@ -47,6 +47,8 @@ test: check javascript
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/e2e
 	sh scripts/require-chromium.sh
 	$(BIN)/python -m pytest -q tests/browser
+	sh scripts/require-promtool.sh $(BIN)
+	$(BIN)/python -m pytest -q tests/deployment
 
 bench: $(STAMP)
 	sh scripts/require-redis.sh
@@ -71,7 +73,7 @@ reference: $(STAMP)
 # Needs pip-tools in the virtual environment (pip install pip-tools).
 lock:
 	$(BIN)/pip-compile --quiet --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links -o requirements.txt setup.cfg
-	$(BIN)/pip-compile --quiet --no-strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --extra demo --extra dev -o requirements-dev.txt setup.cfg requirements-build.in
+	$(BIN)/pip-compile --quiet --no-strip-extras --allow-unsafe --generate-hashes --no-emit-index-url --no-emit-find-links --extra demo --extra dev --extra otel -o requirements-dev.txt setup.cfg requirements-build.in
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage build dist *.egg-info

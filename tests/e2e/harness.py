@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -26,7 +27,7 @@ from orchestrator.emulators.scenario import Played, Player, Step, load, shipped
 from orchestrator.store.keys import Keys
 from tests.e2e.flows import ExistingFlows
 from tests.e2e.numbers import FLOW_NUMBER, NUMBER, PROBED_NUMBER, as_toml, profiles
-from tests.e2e.processes import READY_S, Process, free_port, poll, procfile, start
+from tests.e2e.processes import READY_S, ROOT, Process, free_port, poll, procfile, start
 from tests.e2e.unconfirmed import DOCUMENTED, Switched
 
 ACCOUNT_SID, AUTH_TOKEN = "AC" + "e" * 32, "fake-auth-token"
@@ -55,8 +56,11 @@ class Site:
         environment: Mapping[str, str] | None = None,
         profiles: str = "",
         switched: Switched = DOCUMENTED,
+        installed: Path | None = None,
     ) -> None:
+        """`installed`: a virtual environment with the wheel; the service then runs from it, outside the checkout."""
         self.layout, self.speed, self.switched = layout, speed, switched
+        self.installed = installed
         self._extra, self._profiles = dict(environment or {}), profiles
         self.processes: list[Process] = []
         self.twilio_url = self.asapp_url = self.redis_url = ""
@@ -86,21 +90,32 @@ class Site:
         self._start_emulators()
         if self.layout == "procfile":
             self._start_redis()
-            for name in ("web", "worker"):
-                self.start_service(name)
+            self._start_services()
         else:
-            self._run("serve", [sys.executable, "-m", "orchestrator", "serve"], self.environment())
+            self._run_service("serve", ["python", "-m", "orchestrator", "serve"])
         poll(self._is_ready, READY_S, "the service is ready, with a stream URL at hand")
         for number in profiles(self.flows.url):
             self._configure(number)
 
+    def _start_services(self) -> None:
+        for name in ("web", "worker"):
+            self.start_service(name)
+
     def start_service(self, name: str) -> Process:
         """Start a process type of the Procfile (one more, if one runs)."""
-        return self._run(name, shlex.split(procfile()[name]), self.environment())
+        return self._run_service(name, shlex.split(procfile()[name]))
 
-    def _run(self, name: str, command: list[str], environment: Mapping[str, str] | None = None) -> Process:
+    def _run_service(self, name: str, command: list[str]) -> Process:
+        if self.installed is None:
+            return self._run(name, command, self.environment())
+        path = {"PATH": f"{self.installed / 'bin'}{os.pathsep}{os.defpath}"}
+        return self._run(name, command, self.environment() | path, cwd=self.folder)
+
+    def _run(
+        self, name: str, command: list[str], environment: Mapping[str, str] | None = None, *, cwd: Path = ROOT
+    ) -> Process:
         count = sum(process.name.startswith(name) for process in self.processes)
-        process = start(f"{name}-{count + 1}" if count else name, command, self.folder, environment)
+        process = start(f"{name}-{count + 1}" if count else name, command, self.folder, environment, cwd=cwd)
         self.processes.append(process)
         return process
 

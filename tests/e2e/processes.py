@@ -88,15 +88,25 @@ class Process:
         self.popen.wait(DRAIN_S)
 
 
-def start(name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Process:
-    """Start a command with the interpreter's own folder first on PATH, as an activated environment has it."""
+def start(
+    name: str,
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    cwd: Path = ROOT,
+) -> Process:
+    """Start a command with the interpreter's own folder first on PATH, as an activated environment has it.
+
+    `folder` is for its log, `cwd` where it runs.
+    """
     log = folder / f"{name}.log"
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     kept = {key: os.environ[key] for key in ("HOME", "LANG", "LC_ALL", "TMPDIR") if key in os.environ}
     with log.open("wb") as output:
         popen = subprocess.Popen(  # noqa: S603  our own commands
             command,
-            cwd=ROOT,
+            cwd=cwd,
             env={**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
