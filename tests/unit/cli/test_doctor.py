@@ -32,6 +32,14 @@ def fails(done: Result) -> list[str]:
     return [line for line in done.output.splitlines() if line.startswith("FAIL")]
 
 
+def test_a_redis_that_shows_nothing_is_told() -> None:
+    """Encrypted to whoever answers is worth knowing; so is that it is away."""
+    done = release(REDIS_URL="rediss://127.0.0.1:1/0", REDIS_TLS_VERIFY="none")
+    assert [line.split(":")[0] for line in fails(done)] == ["FAIL  redis"]
+    assert "note  redis: REDIS_TLS_VERIFY=none" in done.output
+    assert "REDIS_TLS_VERIFY" not in release(REDIS_URL="rediss://127.0.0.1:1/0").output
+
+
 def test_a_release_without_redis_is_a_fault_of_the_configuration() -> None:
     """Exit 2, and no store of its own is started to look well."""
     done = release(REDIS_URL=None)

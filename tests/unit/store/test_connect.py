@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.store.connect import Client, connect, settings
+from orchestrator.store.connect import Client, Tls, connect, settings
 from orchestrator.store.errors import StoreMisconfigured
 
 
@@ -52,6 +52,18 @@ def test_sentinel_addresses_are_understood() -> None:
         ("one", 26379, 1.0),
         ("two", 26379, 1.0),
     ]
+
+
+def test_what_a_server_must_show_reaches_every_kind_of_client() -> None:
+    """Sentinels too; an address without TLS is asked for nothing."""
+    tls = Tls("chain", "/ca.pem")
+    wanted = {"ssl_cert_reqs": "required", "ssl_check_hostname": False, "ssl_ca_certs": "/ca.pem"}
+    assert wanted.items() <= pool_options(connect("rediss://h:1/0", tls=tls)).items()
+    client: Any = connect("rediss+sentinel://one:1/service", tls=tls)
+    assert wanted.items() <= client.connection_pool.connection_kwargs.items()
+    (sentinel,) = client.connection_pool.sentinel_manager.sentinels
+    assert wanted.items() <= pool_options(sentinel).items()
+    assert not any(name.startswith("ssl") for name in pool_options(connect("redis://h:1/0", tls=tls)))
 
 
 @pytest.mark.parametrize(
