@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SCHEMA = 1
+"""Raised when an older release, which ignores fields it does not know, would do wrong with what this one writes."""
 ADOPTED_GENERATIONS_START = 1000
 
 
@@ -226,7 +227,8 @@ class Call(_Value, frozen=True, kw_only=True):
     call_sid: str
     profile: Profile
     created_at: int
-    schema: int = SCHEMA
+    schema: int = 0
+    """Of the release that last changed it; always written, so that an older release can leave the call alone."""
     version: int = 0
     direction: str = "inbound"
     customer_id: str = ""

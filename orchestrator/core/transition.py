@@ -13,13 +13,13 @@ from orchestrator.core import events as e
 from orchestrator.core.applied import agents, conferences, desktop, legs, outcomes, streams
 from orchestrator.core.applied.common import with_problem, with_reading, without_problems
 from orchestrator.core.applied.streams import with_segment_closed
-from orchestrator.core.call import Call, TranscriptionState
+from orchestrator.core.call import SCHEMA, Call, TranscriptionState
 from orchestrator.core.settle import settle
 
 
 def begin(event: e.CallArrived | e.CallAdopted) -> Call:
     """The call that this first event makes."""
-    return settle(None, legs.begin(event), event.at)
+    return replace(settle(None, legs.begin(event), event.at), schema=SCHEMA)
 
 
 def transition(call: Call, event: e.Event) -> Call:
@@ -30,7 +30,7 @@ def transition(call: Call, event: e.Event) -> Call:
         changed = settle(call, _applied(desktop.remembered(call, event), event), event.at)
     else:
         changed = settle(call, _applied(call, event), event.at)
-    return call if changed == call else replace(changed, updated_at=max(call.updated_at, event.at))
+    return call if changed == call else replace(changed, updated_at=max(call.updated_at, event.at), schema=SCHEMA)
 
 
 def _applied(call: Call, event: e.Event) -> Call:  # noqa: C901, PLR0912 - one line per event is the clearest table

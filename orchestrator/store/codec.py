@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from orchestrator.core.call import Call
+from orchestrator.core.call import SCHEMA, Call
 from orchestrator.core.desired import state_of as word_of
 from orchestrator.core.events import Event
-from orchestrator.store.errors import CallUnreadable
+from orchestrator.store.errors import CallTooNew, CallUnreadable
 
 _encoder = msgspec.json.Encoder()
 _calls = msgspec.json.Decoder(Call)
@@ -21,10 +21,22 @@ def encode(value: Call | Event | dict[str, Any]) -> bytes:
 
 
 def decode_call(document: bytes, call_sid: str = "") -> Call:
+    """Fields that this release does not know are ignored. Raises CallTooNew, CallUnreadable."""
     try:
-        return _calls.decode(document)
+        call = _calls.decode(document)
     except msgspec.DecodeError as error:
-        raise CallUnreadable(call_sid, str(error)) from error
+        schema = _schema_of(document)
+        raise CallTooNew(call_sid, schema) if schema > SCHEMA else CallUnreadable(call_sid, str(error)) from error
+    if call.schema > SCHEMA:
+        raise CallTooNew(call_sid, call.schema)
+    return call
+
+
+def _schema_of(document: bytes) -> int:
+    try:
+        return msgspec.json.decode(document, type=_Numbered).schema
+    except msgspec.DecodeError:
+        return 0
 
 
 def decode_event(text: bytes) -> Event | None:
@@ -45,6 +57,10 @@ def name_in(text: bytes) -> str:
 
 class _Named(msgspec.Struct):
     event: str = "unknown"
+
+
+class _Numbered(msgspec.Struct):
+    schema: int = 0
 
 
 def state_of(call: Call) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class StoreMisconfigured(OrchestratorError):  # noqa: N818  told by its name, as
 
 
 class CallUnreadable(OrchestratorError):  # noqa: N818  told by its name, as above
-    """A stored call cannot be decoded (written by a newer release, or by hand)."""
+    """A stored call cannot be decoded (written by hand)."""
 
     def __init__(self, call_sid: str, detail: str) -> None:
         super().__init__("call-unreadable", f"The stored call cannot be read: {detail}", call_sid=call_sid)
@@ -31,6 +31,17 @@ class CallIsOver(OrchestratorError):  # noqa: N818  told by its name, as above
 
     def __init__(self, call_sid: str) -> None:
         super().__init__("no-such-call", "The call of this SID is over", call_sid=call_sid)
+
+
+class CallTooNew(StoreUnavailable):
+    """A newer release has changed this call in a way that this one would get wrong.
+
+    For this process the call is away, as it is while Redis is: messages are repeated by their sender until a process
+    of the newer release gets them, and its workers act.
+    """
+
+    def __init__(self, call_sid: str, schema: int) -> None:
+        super().__init__(f"The call was written by a newer release (schema {schema})", call_sid=call_sid)
 
 
 class CallContended(OrchestratorError):  # noqa: N818  told by its name, as above

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orchestrator.store.codec import decode_call, decode_event, name_in
-from orchestrator.store.errors import CallUnreadable
+from orchestrator.store.errors import CallTooNew, CallUnreadable
 from orchestrator.store.scripts import Script
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _readable(document: bytes, call_sid: str) -> Call | None:
         return None
     try:
         return decode_call(document, call_sid)
-    except CallUnreadable:
+    except (CallTooNew, CallUnreadable):
         return None
 
 
