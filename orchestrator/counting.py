@@ -1,13 +1,14 @@
 """Every request to a vendor is counted where it is made: by provider, operation and outcome, whoever asked for it.
 
-A client names a `count(operation, outcome)` and marks its methods with `counted`; one call of such a method is one
-request, however many pages or repeated connections it took. Outcomes are `Verdict`s; what was read is `done`.
+A client names a `count(operation, outcome, seconds)` and marks its methods with `counted`; one call of such a method is
+one request, however many pages or repeated connections it took. Outcomes are `Verdict`s; what was read is `done`.
 
 Counts are collected in the process; web and worker processes hand them over to Redis every few seconds.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 HAND_OVER_S = 2.0
 _ADD = "for i = 1, #ARGV, 2 do redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1]) end return 1"
-Count = Callable[[str, str], None]
+Count = Callable[[str, str, float], None]
 Params = ParamSpec("Params")
 Got = TypeVar("Got")
 
@@ -35,7 +36,7 @@ class Counting(Protocol):
 Client = TypeVar("Client", bound=Counting)
 
 
-def nowhere(_operation: str, _outcome: str) -> None:
+def nowhere(_operation: str, _outcome: str, _seconds: float) -> None:
     """For clients whose requests nobody counts."""
 
 
@@ -47,8 +48,10 @@ def counted(
     def mark(method: Callable[Concatenate[Client, Params], Got]) -> Callable[Concatenate[Client, Params], Got]:
         @wraps(method)
         def asked(client: Client, /, *args: Params.args, **kwargs: Params.kwargs) -> Got:
+            began = time.monotonic()
             got = method(client, *args, **kwargs)
-            client.count(operation, str(got.verdict if isinstance(got, Outcome) else Verdict.DONE))
+            verdict = got.verdict if isinstance(got, Outcome) else Verdict.DONE
+            client.count(operation, str(verdict), time.monotonic() - began)
             return got
 
         return asked

@@ -30,10 +30,12 @@ HELP = {
     "orchestrator_unwanted_transcription_seconds_total": ("counter", "Audio that may have been heard in a pause."),
     "orchestrator_calls": ("gauge", "Calls that have not ended, by state."),
     "orchestrator_provider_requests_total": ("counter", "Requests to vendors, by outcome."),
+    "orchestrator_provider_seconds": ("histogram", "Time that a vendor took to answer, whatever the answer."),
     "orchestrator_transcript_messages_total": ("counter", "Transcript messages received, by outcome."),
     "orchestrator_sink_deliveries_total": ("counter", "Attempts to tell the sink, by outcome."),
     "orchestrator_dead_letters": ("gauge", "Messages that the sink never took; `orchestrator sinks` lists them."),
     "orchestrator_breaker_open": ("gauge", "1 while requests of this kind are held back, because they fail."),
+    "orchestrator_workers": ("gauge", "Worker processes that have given a sign of life lately."),
     "orchestrator_parked_calls": ("gauge", "Calls that no worker could work on."),
     "orchestrator_redis_warnings": ("gauge", "Settings of Redis that may lose calls; /readyz names them."),
     "orchestrator_coverage_ratio": ("gauge", "Share of the wanted time that was transcribed, over ended calls."),
@@ -150,9 +152,10 @@ class Tally:
     def webhook(self, endpoint: str, status: int, seconds: float) -> None:
         self.add(observed("orchestrator_webhook_seconds", seconds, _FINE, endpoint=endpoint, status=str(status)))
 
-    def provider_request(self, provider: str, operation: str, outcome: str) -> None:
+    def provider_request(self, provider: str, operation: str, outcome: str, seconds: float) -> None:
         name = "orchestrator_provider_requests_total"
         self.add({sample(name, provider=provider, operation=operation, outcome=outcome): 1.0})
+        self.add(observed("orchestrator_provider_seconds", seconds, _FINE, provider=provider, operation=operation))
 
     def sink_delivery(self, outcome: str) -> None:
         self.add({sample("orchestrator_sink_deliveries_total", outcome=outcome): 1.0})

@@ -34,6 +34,7 @@ from orchestrator.store.queue import DueQueue
 from orchestrator.store.rules import Rules
 from orchestrator.store.sessions import Sessions
 from orchestrator.store.utterances import UtteranceStore
+from orchestrator.tracing import OFF, Tracing
 from orchestrator.twilio.client import TwilioClient
 from orchestrator.twilio.mismatch import Mismatches
 from orchestrator.twilio.signature import SignatureCheck
@@ -92,6 +93,7 @@ class Services:
     mismatches: Mismatches
     callback_urls: CallbackUrls
     tally: Tally
+    tracing: Tracing
 
     def close(self) -> None:
         """Give all connections back."""
@@ -107,7 +109,7 @@ def build(settings: Settings) -> Services:
     if settings.redis_url is None:
         raise ConfigurationError(["REDIS_URL is not set"])
     profiles = load(settings.orchestrator_config)
-    redis = connect(settings.redis_url)
+    redis = connect(settings.redis_url, tls=settings.redis_tls())
     clock = Clock(redis)
     keys = Keys(settings.redis_shards)
     http = Http(pool=2 * (settings.worker_threads + settings.inline_worker_threads))
@@ -118,8 +120,9 @@ def build(settings: Settings) -> Services:
         settings.shared_keys,
         is_shared_key_wanted=settings.twilio_signatures == "shared-key",
     )
+    tracing = _tracing(settings)
     asapp = AsappClient(
-        http, settings.asapp_api_base_url, settings.asapp_credentials, partial(tally.provider_request, "asapp")
+        http, settings.asapp_api_base_url, settings.asapp_credentials, partial(_asked, tally, tracing, "asapp")
     )
     return Services(
         settings=settings,
@@ -127,7 +130,12 @@ def build(settings: Settings) -> Services:
         clock=clock,
         redis=redis,
         store=CallStore(
-            redis, rules=RULES, clock=clock, shards=settings.redis_shards, call_ttl_s=settings.call_ttl_days * _DAY_S
+            redis,
+            rules=RULES,
+            clock=clock,
+            shards=settings.redis_shards,
+            call_ttl_s=settings.call_ttl_days * _DAY_S,
+            told=tracing.committed if tracing.is_on else None,
         ),
         queue=DueQueue(redis, keys),
         slow_queue=DueQueue(redis, keys, "slow"),
@@ -161,11 +169,26 @@ def build(settings: Settings) -> Services:
             settings.twilio_api_base_url,
             settings.twilio_account_sid,
             settings.twilio_credentials,
-            partial(tally.provider_request, "twilio"),
+            partial(_asked, tally, tracing, "twilio"),
         ),
         stream_urls=StreamUrls(redis, asapp, clock),
         signature=signature,
         mismatches=Mismatches(signature),
         callback_urls=CallbackUrls(settings.public_base_url),
         tally=tally,
+        tracing=tracing,
     )
+
+
+def _asked(tally: Tally, tracing: Tracing, provider: str, operation: str, outcome: str, seconds: float) -> None:
+    """A vendor was asked once: counted and, where that is wanted, traced."""
+    tally.provider_request(provider, operation, outcome, seconds)
+    tracing.asked(provider, operation, outcome, seconds)
+
+
+def _tracing(settings: Settings) -> Tracing:
+    if settings.otel_exporter_otlp_endpoint is None:
+        return OFF
+    from orchestrator.otlp import sink  # noqa: PLC0415  of the extra `otel`
+
+    return Tracing(sink(settings.otel_exporter_otlp_endpoint))

@@ -14,6 +14,7 @@ import importlib.util
 import ipaddress
 import os
 import re
+import ssl
 import sys
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from orchestrator import profiles
 from orchestrator.errors import ConfigurationError
 from orchestrator.hosts import is_loopback
 from orchestrator.secret import Secret
+from orchestrator.store.connect import TLS_VERIFY, Tls
 from orchestrator.store.connect import check as redis_fault
 
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -46,6 +48,14 @@ class Settings:
     redis_url: str | None = dataclasses.field(repr=False)
     """`redis://`, `rediss://`, `unix://`, `redis+sentinel://host:port,host:port/service/db`,
     `redis+cluster://host:port,...` (`rediss+`: TLS). `serve` and `demo` start an embedded Valkey where it is absent.
+    """
+    redis_tls_verify: str
+    """What the server of a `rediss` address must show: `full` (a certificate of a known authority, for its host name),
+    `chain` (of a known authority, for any name) or `none` (nothing: encrypted, but to whoever answers);
+    [deploy.md](deploy.md) tells when.
+    """
+    redis_tls_ca_file: str | None
+    """Certificates (PEM) that count as authorities for Redis beside the system's, such as a server's self-signed one.
     """
     embedded_data_dir: str | None
     """Folder of the embedded Valkey's data; none: a folder under the user's data directory."""
@@ -151,6 +161,10 @@ class Settings:
     """`json` or `console`; `console` where standard error is a terminal."""
     log_level: str
     """`debug`, `info`, `warning` or `error`."""
+    otel_exporter_otlp_endpoint: str | None
+    """An OpenTelemetry collector (OTLP over HTTP, without `/v1/traces`), plain http for loopback hosts only; none: no
+    traces. Needs the extra `otel`, whose other variables (`OTEL_EXPORTER_OTLP_HEADERS`, ...) count too.
+    """
 
     @classmethod
     def from_environment(
@@ -170,6 +184,9 @@ class Settings:
         if read.faults:
             raise ConfigurationError(read.faults)
         return settings
+
+    def redis_tls(self) -> Tls:
+        return Tls(self.redis_tls_verify, self.redis_tls_ca_file)
 
     def signing_tokens(self) -> tuple[str, ...]:
         """The auth tokens with which Twilio may sign right now."""
@@ -308,6 +325,14 @@ def _archive_url(value: str) -> str | None:
     return None if separator and rest and re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) else "must be a URL"
 
 
+def _certificates(path: str) -> str | None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError):
+        return "must be a readable file of certificates (PEM)"
+    return None
+
+
 def _header_name(value: str) -> str | None:
     return None if _TOKEN_NAME.match(value) else "must be 1 to 64 letters, digits, - or _"
 
@@ -357,6 +382,13 @@ def _webhook_auth(read: _Reader) -> str:
     if chosen == "oauth2" and importlib.util.find_spec("cryptography") is None:
         read.faults.append("TRANSCRIPT_WEBHOOK_AUTH=oauth2 needs: pip install 'asapp-twilio-orchestrator[oauth2]'")
     return chosen
+
+
+def _collector(read: _Reader) -> str | None:
+    endpoint = read.optional("OTEL_EXPORTER_OTLP_ENDPOINT", _web_url)
+    if endpoint is not None and importlib.util.find_spec("opentelemetry") is None:
+        read.faults.append("OTEL_EXPORTER_OTLP_ENDPOINT needs: pip install 'asapp-twilio-orchestrator[otel]'")
+    return None if endpoint is None else endpoint.rstrip("/")
 
 
 def _networks(read: _Reader) -> tuple[str, ...]:
@@ -436,6 +468,8 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
     shared_keys = _entries(read, "TWILIO_SHARED_KEYS", "webhooks_sharedkey_...:secret", _is_login)
     return Settings(
         redis_url=read.required("REDIS_URL", redis_fault) if needs_redis else read.optional("REDIS_URL", redis_fault),
+        redis_tls_verify=read.choice("REDIS_TLS_VERIFY", "full", TLS_VERIFY),
+        redis_tls_ca_file=read.optional("REDIS_TLS_CA_FILE", _certificates),
         embedded_data_dir=read.text("EMBEDDED_DATA_DIR") or None,
         worker_threads=read.number("WORKER_THREADS", 16, 1, 512),
         inline_worker_threads=read.number("INLINE_WORKER_THREADS", inline_worker_threads, 0, 512),
@@ -490,6 +524,7 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
         trusted_proxies=read.number("TRUSTED_PROXIES", 1, 0, 10),
         log_format=read.choice("LOG_FORMAT", "console" if sys.stderr.isatty() else "json", ("json", "console")),
         log_level=read.choice("LOG_LEVEL", "info", _LEVELS),
+        otel_exporter_otlp_endpoint=_collector(read),
     )
 
 

@@ -14,7 +14,7 @@ import random
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -46,6 +46,12 @@ _serial = itertools.count()
 _DAY_S = 86_400
 
 
+class Told(Protocol):
+    """Hears of each commit: the call after it, the event, and when it was sent (ns since the epoch)."""
+
+    def __call__(self, after: Call, event: Event, began: int, *, is_changed: bool) -> None: ...
+
+
 @dataclass(frozen=True)
 class Applied:
     """What an event did. `before` is None and `is_new` true for the event that began the call."""
@@ -67,7 +73,8 @@ class _Conflict(Exception):  # noqa: N818  a turn in the control flow, caught in
 class CallStore(CallReader, Indexes, ParkedEvents):
     """All calls. Thread-safe; every method raises StoreUnavailable when Redis is.
 
-    `call_ttl_s`: how long a call is kept after its last event; longer than any call. The first write of a process
+    `call_ttl_s`: how long a call is kept after its last event; longer than any call. `told` hears of each commit, in
+    the thread that made it. The first write of a process
     checks the recorded number of shards and raises StoreMisconfigured when it is another one.
     """
 
@@ -80,6 +87,7 @@ class CallStore(CallReader, Indexes, ParkedEvents):
         shards: int = 1,
         call_ttl_s: int,
         timeline_cap: int = 2000,
+        told: Told | None = None,
     ) -> None:
         keys = Keys(shards)
         CallReader.__init__(self, redis, keys)
@@ -89,6 +97,7 @@ class CallStore(CallReader, Indexes, ParkedEvents):
         self._clock = clock
         self._call_ttl_s = call_ttl_s
         self._timeline_cap = timeline_cap
+        self._told = told
         self._has_agreed = False
 
     def begin(self, event: CallArrived | CallAdopted, *, indexes: Iterable[tuple[str, str]] = ()) -> Applied:
@@ -172,7 +181,7 @@ class CallStore(CallReader, Indexes, ParkedEvents):
         for name, value in (more or {}).items():
             counters[name] = counters.get(name, 0) + value
         keys = self._keys.of(after.call_sid)
-        sent = time.monotonic()
+        sent, sent_at = time.monotonic(), time.time_ns()
         reply = _commit_script.run(
             self._redis,
             [
@@ -210,6 +219,8 @@ class CallStore(CallReader, Indexes, ParkedEvents):
             raise CallIsOver(after.call_sid)
         if not reply[0]:
             raise _Conflict(decode_call(reply[2], after.call_sid) if reply[2:] and reply[2] else None)
+        if self._told is not None:
+            self._told(after, event, sent_at, is_changed=is_changed)
         return Applied(before, after, before is None, is_changed)
 
     def _mark_for(self, call: Call) -> tuple[int, bool]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from orchestrator import log
 from orchestrator.services import Services, build
 from orchestrator.settings import Settings
-from orchestrator.web import api, callbacks, console, context, health, problems, tallying, transcripts, voice
+from orchestrator.web import api, callbacks, console, context, health, problems, tallying, tracing, transcripts, voice
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -16,7 +18,13 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "X-Robots-Tag": "none",
 }
+_TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
+"""For a year browsers ask this host by https only; its neighbours under the same domain are not spoken for."""
 
 
 def create_app(settings: Settings | None = None, *, services: Services | None = None) -> Flask:
@@ -41,15 +49,18 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     tallying.register(app, services, is_keeping=is_own)
+    tracing.register(app, services)
     problems.register(app)
-    app.after_request(_with_safe_headers)
+    is_https = services.settings.public_base_url.startswith("https:")
+    app.after_request(partial(_with_headers, _HEADERS | (_TLS_ONLY if is_https else {})))
     console.register(app, services)
     for blueprint in (voice.bp, callbacks.bp, transcripts.bp, api.bp, health.bp):
         app.register_blueprint(blueprint)
     return app
 
 
-def _with_safe_headers(answer: Response) -> Response:
-    for name, value in _HEADERS.items():
+def _with_headers(headers: dict[str, str], answer: Response) -> Response:
+    """A view may have set a stricter or looser one of its own."""
+    for name, value in headers.items():
         answer.headers.setdefault(name, value)
     return answer

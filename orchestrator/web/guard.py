@@ -9,6 +9,7 @@ from orchestrator.log import get_logger
 from orchestrator.twilio.mismatch import Refused
 from orchestrator.twilio.wire import MalformedRequest
 from orchestrator.web.context import CALL_SID, form_items, raw_target, readable, services
+from orchestrator.web.tracing import bind_call
 
 _log = get_logger("orchestrator.web.guard")
 
@@ -34,6 +35,8 @@ def check_signature() -> None:
     for name, value in items:
         form.setdefault(readable(name), readable(value))
     g.form = form
+    if CALL_SID.match(form.get("CallSid", "")):
+        bind_call(form["CallSid"])
 
 
 def _refused(field: str, why: str, **more: object) -> Forbidden:

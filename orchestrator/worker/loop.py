@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from orchestrator.core import actions as a
 from orchestrator.core import events as e
@@ -166,7 +167,8 @@ class Worker:
         with self._held_lock:
             self._held[claim.token] = held
         try:
-            look_again_at, urgent = self._work(held)
+            with bound_contextvars(call_sid=claim.key):
+                look_again_at, urgent = self._work(held)
             if self._failures.pop(claim.key, 0) >= poison.PARKED_AFTER:
                 poison.cured(self.services, claim.key)
         except StoreUnavailable as error:
@@ -227,7 +229,8 @@ class Worker:
                 | a.ReadLeg()
                 | a.ReadParticipants()
             ):
-                return self._ask(call, action)
+                with self.services.tracing.action(a.name_of(action), call):
+                    return self._ask(call, action)
             case _:
                 assert_never(action)
 

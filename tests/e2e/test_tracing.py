@@ -1,0 +1,94 @@
+"""OpenTelemetry: a call's web and worker processes send one trace to a collector."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.e2e.harness import CUSTOMER, Site
+from tests.e2e.processes import poll
+from tests.e2e.world import CallSeen
+
+
+@dataclass
+class Collector:
+    """Takes OTLP over HTTP, as a collector does."""
+
+    server: ThreadingHTTPServer
+    bodies: list[bytes] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def spans(self) -> dict[str, list[Span]]:
+        """All that came, by trace."""
+        found: dict[str, list[Span]] = defaultdict(list)
+        for body in list(self.bodies):
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                for scope in resource.scope_spans:
+                    for span in scope.spans:
+                        found[span.trace_id.hex()].append(span)
+        return found
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.path == "/v1/traces"
+            taken.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    taken = Collector(server)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield taken
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_call_is_one_trace_from_its_webhook_to_the_vendors(collector: Collector) -> None:
+    """Its id is the Call SID's; one root; a hold's webhook leads to the request that stops ASAPP; no number in it."""
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+    with Site(environment=environment) as site:
+        call = CallSeen(site, site.play("two_holds").call_sid)
+        name = call.sid.removeprefix("CA")
+        poll(lambda: has_ended(collector, name), 20, "the end of the call is in its trace")
+    spans = {span.span_id: span for span in collector.spans()[name]}
+    (root,) = [span for span in spans.values() if not span.parent_span_id]
+    assert root.name == "webhook /twilio/voice"
+    assert [span.name for span in spans.values() if span.parent_span_id and span.parent_span_id not in spans] == []
+
+    (stop, *_) = [span for span in spans.values() if span.name == "asapp stop-transcription"]
+    line = ancestry(spans, stop)
+    assert line[:2] == ["asapp stop-transcription", "stop-transcription"]
+    assert line[2].startswith("event ")
+    assert line[-1] == "webhook /twilio/voice"
+    assert stop.kind == Span.SPAN_KIND_CLIENT
+    assert not any(CUSTOMER.removeprefix("+").encode() in body for body in collector.bodies)
+
+
+def has_ended(collector: Collector, name: str) -> bool:
+    return any(span.name == "event leg-ended" for span in collector.spans()[name])
+
+
+def ancestry(spans: dict[bytes, Span], span: Span) -> list[str]:
+    names = [span.name]
+    while span.parent_span_id:
+        span = spans[span.parent_span_id]
+        names.append(span.name)
+    return names
