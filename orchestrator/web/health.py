@@ -134,6 +134,7 @@ def _gauges(services: Services) -> dict[str, float]:
     is_open = {sample("orchestrator_breaker_open", breaker=each.name): float(each.is_open()) for each in breakers}
     return is_open | {
         "orchestrator_dead_letters": float(services.deliveries.dead_count()),
+        "orchestrator_workers": float(len(list(services.heartbeat.workers()))),
         "orchestrator_parked_calls": float(len(poison.parked(services))),
         "orchestrator_redis_warnings": float(len(store_health.ping(services.redis).warnings())),
     }
