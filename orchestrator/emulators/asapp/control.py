@@ -4,9 +4,10 @@
 ``GET switches`` · ``GET faults`` · ``GET ca`` (PEM) · ``POST reset`` · ``POST faults`` (a list, see
 `orchestrator.emulators.faults`) · ``DELETE faults`` · ``POST switches`` ``{name: value}`` ·
 ``POST clock`` ``{"advance_s": n}`` · ``POST webhook`` ``{"url", "secret", "name", "place"}`` ·
-``POST calls/{guid}/drop-stream`` ``{"code": 1011}``.
+``POST credentials`` ``{"api_id", "api_secret"}`` · ``POST calls/{guid}/drop-stream`` ``{"code": 1011}``.
 """
 
+import dataclasses
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -29,6 +30,11 @@ class _Advance(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Drop(msgspec.Struct, forbid_unknown_fields=True):
     code: Annotated[int, msgspec.Meta(ge=1000, le=4999)] = 1011
+
+
+class _Credentials(msgspec.Struct, forbid_unknown_fields=True):
+    api_id: str
+    api_secret: str
 
 
 async def _read(request: web.Request, shape: type[T]) -> T:
@@ -88,6 +94,14 @@ async def webhooks(request: web.Request) -> web.Response:
 @routes.post("/_emulator/webhook")
 async def webhook(request: web.Request) -> web.Response:
     request.app[EMULATOR].pusher.target = await _read(request, Target)
+    return json_answer({})
+
+
+@routes.post("/_emulator/credentials")
+async def rotate(request: web.Request) -> web.Response:
+    """From now on only these are accepted."""
+    emulator, given = request.app[EMULATOR], await _read(request, _Credentials)
+    emulator.settings = dataclasses.replace(emulator.settings, api_id=given.api_id, api_secret=given.api_secret)
     return json_answer({})
 
 

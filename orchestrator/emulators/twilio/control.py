@@ -4,6 +4,7 @@ No credentials. Bodies and answers are JSON; an action that makes no sense now i
 """
 
 import asyncio
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -36,6 +37,7 @@ def routes() -> list[web.RouteDef]:
         web.delete(f"{base}/faults", _clear_faults),
         web.get(f"{base}/switches", _list_switches),
         web.post(f"{base}/switches", _set_switches),
+        web.post(f"{base}/credentials", _rotate),
         web.post(f"{base}/numbers", _number),
         web.get(f"{base}/calls", _list_calls),
         web.post(f"{base}/calls", _place_call),
@@ -103,6 +105,14 @@ async def _add_faults(request: web.Request) -> web.Response:
 
 async def _clear_faults(request: web.Request) -> web.Response:
     request.app[ACCOUNT].faults.clear()
+    return web.Response(status=204)
+
+
+async def _rotate(request: web.Request) -> web.Response:
+    """From now on requests are signed with this `auth_token`, and REST wants it; the one before is worth nothing."""
+    account, given = request.app[ACCOUNT], await request.json()
+    account.settings = dataclasses.replace(account.settings, auth_token=str(given["auth_token"]))
+    account.hooks.token = account.settings.auth_token
     return web.Response(status=204)
 
 
