@@ -14,6 +14,7 @@ from orchestrator.asapp.stream_url import StreamUrls
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.clock import Clock
 from orchestrator.core.reconcile import is_urgent, reconcile
+from orchestrator.core.seen import is_seen_to_change
 from orchestrator.core.transition import begin, transition
 from orchestrator.errors import ConfigurationError
 from orchestrator.http import Http
@@ -27,6 +28,7 @@ from orchestrator.store.calls import CallStore
 from orchestrator.store.connect import Redis, connect
 from orchestrator.store.daily import DailyLimit
 from orchestrator.store.deliveries import Deliveries
+from orchestrator.store.feed import Feed
 from orchestrator.store.heartbeat import Heartbeat
 from orchestrator.store.keys import Keys
 from orchestrator.store.messages import MessageStore
@@ -79,6 +81,7 @@ class Services:
     queue: DueQueue
     slow_queue: DueQueue
     utterances: UtteranceStore
+    feed: Feed
     after_call_messages: MessageStore[StoredMessage]
     deliveries: Deliveries
     heartbeat: Heartbeat
@@ -101,7 +104,14 @@ class Services:
         self.redis.close()
 
 
-RULES = Rules(begin=begin, transition=transition, reconcile=reconcile, is_urgent=is_urgent, measure=measure)
+RULES = Rules(
+    begin=begin,
+    transition=transition,
+    reconcile=reconcile,
+    is_urgent=is_urgent,
+    measure=measure,
+    is_seen_to_change=is_seen_to_change,
+)
 
 
 def build(settings: Settings) -> Services:
@@ -140,6 +150,7 @@ def build(settings: Settings) -> Services:
         queue=DueQueue(redis, keys),
         slow_queue=DueQueue(redis, keys, "slow"),
         utterances=UtteranceStore(redis, keys, ttl_s=settings.transcript_ttl_days * _DAY_S),
+        feed=Feed(redis, keys),
         after_call_messages=MessageStore(redis, keys, StoredMessage, ttl_s=settings.transcript_ttl_days * _DAY_S),
         deliveries=Deliveries(redis, keys, ttl_s=settings.transcript_ttl_days * _DAY_S),
         heartbeat=Heartbeat(redis),

@@ -17,7 +17,7 @@ from orchestrator.cli.reading import services
 from orchestrator.core.call import Call
 from orchestrator.core.desired import state_of
 from orchestrator.services import Services
-from orchestrator.web.api import STATES
+from orchestrator.web.parameters import STATES
 from orchestrator.web.render import call_json
 
 _ORDER = (

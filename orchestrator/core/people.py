@@ -35,6 +35,12 @@ def is_customer_connected(call: Call) -> bool:
     return True
 
 
+def present_since(call: Call) -> int:
+    """When the customer came into the conference, or the call began."""
+    row = seat(call, call.call_sid)
+    return call.created_at if row is None else row[1].since
+
+
 def is_customer_held(call: Call) -> bool:
     row = seat(call, call.call_sid)
     return row is not None and row[1].is_held

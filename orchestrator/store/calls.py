@@ -1,7 +1,7 @@
 """Calls in Redis: one document each, changed only by committing an event.
 
-A commit is one script (`commit.lua`): compare the version, then document, timeline, lists, counters, due mark and
-wake-up together. The decisions are the core's (`rules.Rules`), which are pure, so a conflict simply decides again
+A commit is one script (`commit.lua`): compare the version, then document, timeline, lists, counters, feed, due mark
+and wake-up together. The decisions are the core's (`rules.Rules`), which are pure, so a conflict simply decides again
 from the newer document. A commit that Redis carried out but whose answer was lost is recognised when it is sent again.
 """
 
@@ -22,6 +22,7 @@ from orchestrator.core.call import Progress
 from orchestrator.core.events import CallAdopted, CallArrived
 from orchestrator.store.codec import decode_call, encode, state_of
 from orchestrator.store.errors import CallContended, CallIsOver
+from orchestrator.store.feed import CAP
 from orchestrator.store.indexes import Indexes, ParkedEvents
 from orchestrator.store.keys import Keys
 from orchestrator.store.reading import UNCHANGED, CallReader
@@ -193,6 +194,7 @@ class CallStore(CallReader, Indexes, ParkedEvents):
                 *self._keys.queue("calls", keys.shard),
                 self._keys.over(after.call_sid),
                 self._keys.forgotten(after.call_sid),
+                self._keys.feed(keys.shard),
                 *shared_indexes,
             ],
             [
@@ -211,6 +213,7 @@ class CallStore(CallReader, Indexes, ParkedEvents):
                 int(after.is_ended),
                 after.created_at,
                 self._call_ttl_s + OVER_DAYS * _DAY_S if after.progress is Progress.ENDED else 0,
+                CAP if before is None or (is_changed and self._rules.is_seen_to_change(before, after)) else "",
                 *_flat(counters),
             ],
         )

@@ -1,5 +1,6 @@
 -- Commits one event to one call: document, timeline, lists, counters, due mark and wake-up, all or nothing.
---   KEYS 1  call       hash    version, document (JSON), commit (id of the last one), dropped (timeline entries)
+--   KEYS 1  call       hash    version, document (JSON), commit (id of the last one), dropped (timeline entries),
+--                             shown (version of its latest entry in the feed)
 --        2  timeline   stream  event, state, version, note
 --        3  live       zset    Call SID -> creation time, until the call ends
 --        4  recent     zset    Call SID -> creation time
@@ -7,11 +8,13 @@
 --        6-14          the queue (see queue_mark.lua)
 --        15 over       string  there while the SID of a call that has ended must not begin another
 --        16 forgotten  string  the same for a call that was erased
---        17-           strings: other names of the call that share its shard -> Call SID
+--        17 feed       stream  which calls have changed (see feed.py)
+--        18-           strings: other names of the call that share its shard -> Call SID
 --   ARGV 1 Call SID   2 version that must be stored ('' : none)   3 new version   4 document ('' : unchanged)
 --        5 id of this commit   6 event (JSON)   7 state (JSON)   8 note   9 cap of the timeline   10 time to live (s)
 --        11 due (ms; 0 now, -1 no mark)   12 '1' if urgent   13 '1' if the call has ended   14 creation time
---        15 how long its SID begins no other call (s; 0: it may)   16- counters: name, value, ...
+--        15 how long its SID begins no other call (s; 0: it may)
+--        16 cap of the feed ('' : nobody would see a change)   17- counters: name, value, ...
 --   reply: {1, now} or, with nothing written, {0, now, document or nil} or {-1, now}: the call of this SID is over
 -- include: time_now
 -- include: queue_mark
@@ -54,10 +57,15 @@ if ARGV[2] == '' then
   -- A day is longer than any call: a document that its call's events keep alive stays listed.
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', tonumber(ARGV[14]) - (tonumber(ttl) + 86400) * 1000)
 end
-for each = 17, #KEYS do
+if ARGV[16] ~= '' then
+  redis.call('HSET', KEYS[1], 'shown', ARGV[3])
+  redis.call('XADD', KEYS[17], 'MAXLEN', '~', ARGV[16], '*', 'call', sid, 'version', ARGV[3])
+  redis.call('EXPIRE', KEYS[17], ttl)
+end
+for each = 18, #KEYS do
   redis.call('SET', KEYS[each], sid, 'EX', ttl)
 end
-for each = 16, #ARGV, 2 do
+for each = 17, #ARGV, 2 do
   redis.call('HINCRBYFLOAT', KEYS[5], ARGV[each], ARGV[each + 1])
 end
 local due = tonumber(ARGV[11])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.store.keys import DEAD_LETTERS
+from orchestrator.store.feed import CAP
+from orchestrator.store.keys import DEAD_LETTERS, digest_of
 from orchestrator.store.scripts import Script
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def forget(redis: Redis, keys: Keys, call_sid: str) -> bool:
         keys.forgotten(call_sid),
         keys.live(own.shard),
         keys.recent(own.shard),
+        keys.feed(own.shard),
         keys.over(call_sid),
         own.document,
         own.timeline,
@@ -38,6 +40,6 @@ def forget(redis: Redis, keys: Keys, call_sid: str) -> bool:
         keys.delivery(call_sid),
         keys.audit(call_sid),
     ]
-    was_there = bool(_forget.run(redis, names, [call_sid, MARK_DAYS * _DAY_S]))
+    was_there = bool(_forget.run(redis, names, [call_sid, MARK_DAYS * _DAY_S, digest_of(call_sid), CAP]))
     redis.execute_command("ZREM", DEAD_LETTERS, call_sid)
     return was_there

@@ -74,8 +74,7 @@ class Keys:
 
     def forgotten(self, call_sid: str) -> str:
         """There while nothing of a forgotten call may come back; the name does not tell which call it was."""
-        digest = hashlib.sha256(call_sid.encode()).hexdigest()
-        return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:forgotten:{digest}"
+        return f"{PREFIX}:{{{self.shard_of(call_sid)}}}:forgotten:{digest_of(call_sid)}"
 
     def over(self, call_sid: str) -> str:
         """There while the SID of a call that has ended must not begin another."""
@@ -93,6 +92,10 @@ class Keys:
         """All calls that are still kept; score: creation time."""
         return f"{PREFIX}:{{{shard}}}:recent"
 
+    def feed(self, shard: int) -> str:
+        """What changed, for those who follow calls; see `feed.py`."""
+        return f"{PREFIX}:{{{shard}}}:feed"
+
     def counters(self, shard: int) -> str:
         return f"{PREFIX}:{{{shard}}}:counters"
 
@@ -107,6 +110,11 @@ class Keys:
     def queue(self, name: str, shard: int) -> QueueKeys:
         tag = f"{PREFIX}:{{{shard}}}:queue:{name}"
         return QueueKeys(*(f"{tag}:{part.replace('_', '-')}" for part in QueueKeys._fields))
+
+
+def digest_of(call_sid: str) -> str:
+    """Knows a SID again that may not be kept."""
+    return hashlib.sha256(call_sid.encode()).hexdigest()
 
 
 SHARDS = f"{PREFIX}:shards"

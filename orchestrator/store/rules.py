@@ -25,6 +25,11 @@ def measure_nothing(before: Call | None, after: Call, event: Event) -> Mapping[s
     return {}
 
 
+def always_seen(before: Call, after: Call) -> bool:
+    del before, after
+    return True
+
+
 def never_urgent(after: Call, plan: Any) -> bool:
     del after, plan
     return False
@@ -35,7 +40,8 @@ class Rules:
     """`begin`, `transition` and `reconcile` are the core's; all must be pure, for a conflict runs them again.
 
     `is_urgent(after, plan)`: a wanted stop is needed, to be done before anything else. `measure(before, after, event)`:
-    counters to add with this commit, finite numbers by name.
+    counters to add with this commit, finite numbers by name. `is_seen_to_change(before, after)`: those who follow the
+    call are told.
     """
 
     begin: Callable[[CallArrived | CallAdopted], Call]
@@ -43,3 +49,4 @@ class Rules:
     reconcile: Callable[[Call, int], Plan]
     is_urgent: Callable[[Call, Any], bool] = never_urgent
     measure: Callable[[Call | None, Call, Event], Mapping[str, float]] = measure_nothing
+    is_seen_to_change: Callable[[Call, Call], bool] = always_seen

@@ -3,7 +3,8 @@
 --        2  heard       string  time of the last receipt (ms)
 --        3  messages    hash    what is kept of the finished call; `looks`: it has been looked at
 --        4  forgotten   string  there while nothing of the call may come back
---   ARGV 1 key   2 record   3 time of receipt (ms)   4 time to live (s)
+--        5  feed        stream  which utterances have come (see feed.py)
+--   ARGV 1 key   2 record   3 time of receipt (ms)   4 time to live (s)   5 Call SID   6 cap of the feed
 --   reply: 0 known, 1 new, 2 new and after the finished call was looked at, -1 forgotten, nothing kept
 if redis.call('EXISTS', KEYS[4]) == 1 then
   return -1
@@ -12,6 +13,10 @@ local is_new = redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
 local heard = math.max(tonumber(ARGV[3]), tonumber(redis.call('GET', KEYS[2]) or 0))
 redis.call('SET', KEYS[2], string.format('%d', heard), 'EX', ARGV[4])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
+if is_new == 1 then
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[6], '*', 'call', ARGV[5], 'utterance', ARGV[1])
+  redis.call('EXPIRE', KEYS[5], ARGV[4])
+end
 if is_new == 1 and redis.call('HEXISTS', KEYS[3], 'looks') == 1 then
   return 2
 end

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from orchestrator.store.feed import CAP
 from orchestrator.store.scripts import Script
 
 if TYPE_CHECKING:
@@ -40,8 +41,14 @@ class UtteranceStore:
         """One round trip. `record`: a JSON object, or what becomes one. `received_at` in ms."""
         text = record if isinstance(record, bytes) else msgspec.json.encode({"received_at": received_at, **record})
         keys = self._keys.of(call_sid)
-        names = [keys.utterances, keys.heard, self._keys.messages(call_sid), self._keys.forgotten(call_sid)]
-        return Added(_add.run(self._redis, names, [key, text, received_at, self._ttl_s]))
+        names = [
+            keys.utterances,
+            keys.heard,
+            self._keys.messages(call_sid),
+            self._keys.forgotten(call_sid),
+            self._keys.feed(keys.shard),
+        ]
+        return Added(_add.run(self._redis, names, [key, text, received_at, self._ttl_s, call_sid, CAP]))
 
     def scrub(self, call_sid: str, records: Mapping[str, Mapping[str, Any]], *, keep_words_s: int = 0) -> int:
         """Replaces records by what may be kept of them; the words go aside for `keep_words_s`, or for good."""

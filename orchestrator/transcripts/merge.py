@@ -48,14 +48,14 @@ def merged(
 ) -> Merged:
     """`secret` is that of the fingerprints (`fence.fingerprint`)."""
     pauses = pauses_of(call)
-    entries = [_heard(each, start, end, pauses, secret) for each, start, end in times_of(call, _once(received))]
+    entries = [heard(each, start, end, pauses, secret) for each, start, end in times_of(call, _once(received))]
     entries.sort(key=_order)
     for source, messages in ((AFTER_CALL, stored), (BATCH, batch)):
         entries = _with(entries, source, messages, pauses, secret)
     kept = [each for each in entries if each.reason is None]
     out = [each for each in entries if each.reason is not None]
     return Merged(
-        utterances=[_utterance(call, each) for each in kept],
+        utterances=[utterance_of(call, each) for each in kept],
         quarantined=[_quarantined(call, each) for each in out],
         keys=frozenset(each.received.key for each in out if each.received is not None and each.received.text),
         message_ids=frozenset(message.message_id for each in out for message in each.messages if message.text),
@@ -74,7 +74,8 @@ def _once(received: Iterable[Received]) -> list[Received]:
     return sorted(found.values(), key=lambda each: (each.at, each.stream_id, each.start_ms, each.end_ms, each.text))
 
 
-def _heard(message: Received, start: int, end: int, pauses: Sequence[Stretch], secret: bytes) -> Entry:
+def heard(message: Received, start: int, end: int, pauses: Sequence[Stretch], secret: bytes) -> Entry:
+    """A real-time message as an entry; its `reason` is set where the fence keeps it out."""
     is_scrubbed = bool(message.fingerprint)
     return Entry(
         role=message.role,
@@ -124,7 +125,7 @@ def _counted(roles: Iterable[str]) -> dict[str, int]:
     return counts
 
 
-def _utterance(call: Call, entry: Entry) -> Utterance:
+def utterance_of(call: Call, entry: Entry) -> Utterance:
     segment = _segment_at(call, entry)
     return Utterance(
         text=entry.text,

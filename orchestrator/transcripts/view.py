@@ -59,17 +59,18 @@ def document(call: Call, found: Merged, listed: int | None) -> dict[str, Any]:
     return {
         "call_sid": call.call_sid,
         "complete": is_complete(call, told),
-        "utterances": [_shown(each) for each in found.utterances],
+        "utterances": [shown(each) for each in found.utterances],
         "gaps": [{"start": moment(gap.start), "end": moment(gap.end), "reason": gap.reason} for gap in told_gaps(call)],
         "pauses": [
             {"start": moment(pause.start), "end": moment(pause.end), "reason": pause.reason} for pause in call.paused
         ],
-        "quarantined": [_shown(each) for each in found.quarantined],
+        "quarantined": [shown(each) for each in found.quarantined],
         "completeness": told,
     }
 
 
-def _shown(each: Utterance | Quarantined) -> dict[str, Any]:
+def shown(each: Utterance | Quarantined) -> dict[str, Any]:
+    """As JSON."""
     fields: dict[str, Any] = msgspec.to_builtins(each)
     return {**fields, "start": moment(each.start), "end": moment(each.end)}
 

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 
-from flask import Response, g, request
+from flask import Blueprint, Response, g, request
 
 from orchestrator.errors import OrchestratorError
-from orchestrator.settings import ApiKey
+from orchestrator.settings import ApiKey, Settings
 from orchestrator.web.context import services
 
 _READING = frozenset({"GET", "HEAD"})
+
+
+def protect(bp: Blueprint) -> None:
+    """Every view of it asks for a key, and may be asked by the configured origins."""
+    bp.before_request(check_key)
+    bp.after_request(allow_origin)
+
+
+def recheck() -> Callable[[], bool]:
+    """Whether whoever asks now may still ask later; to be called outside of the request."""
+    header, settings = request.headers.get("Authorization", ""), services().settings
+    return lambda: _key_of(header, settings) is not None
 
 
 def check_key() -> Response | None:
     """A `before_request`: 401 without a valid key, 403 for a reading key that writes; the key is in `g.api_key`."""
     if request.method == "OPTIONS":
         return Response(status=204)  # a browser asks before it may send the key; `allow_origin` answers it
-    key = _key_of(request.headers.get("Authorization", ""))
+    key = _key_of(request.headers.get("Authorization", ""), services().settings)
     if key is None:
         raise OrchestratorError("unauthorized", "A valid bearer key is needed")
     if key.is_read_only and request.method not in _READING:
@@ -27,12 +40,12 @@ def check_key() -> Response | None:
     return None
 
 
-def _key_of(header: str) -> ApiKey | None:
+def _key_of(header: str, settings: Settings) -> ApiKey | None:
     """Compares hashes, all of them, so that neither length nor position of a difference shows in the time taken."""
     scheme, _, token = header.partition(" ")
     given = _digest(token.strip())
     found = None
-    for key in services().settings.api_keys():
+    for key in settings.api_keys():
         if hmac.compare_digest(_digest(key.key), given):
             found = key
     return found if scheme.lower() == "bearer" else None
@@ -58,6 +71,6 @@ def allow_origin(answer: Response) -> Response:
         answer.headers["Access-Control-Allow-Origin"] = origin
         if request.method == "OPTIONS":
             answer.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
-            answer.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+            answer.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"
             answer.headers["Access-Control-Max-Age"] = "600"
     return answer

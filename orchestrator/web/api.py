@@ -17,8 +17,8 @@ from flask import Blueprint, Response, g, request
 
 from orchestrator.core.call import Call, Progress
 from orchestrator.core.desired import is_converged, state_of
-from orchestrator.core.people import connected_agents
 from orchestrator.errors import OrchestratorError
+from orchestrator.feeds.view import agents_of
 from orchestrator.log import get_logger
 from orchestrator.shown import event_json, moment
 from orchestrator.store.errors import StoreUnavailable
@@ -28,15 +28,12 @@ from orchestrator.web.adoption import apply_or_adopt, call_named, learn_names
 from orchestrator.web.context import CALL_SID, body, received_at, services
 from orchestrator.web.desktop_events import parse
 from orchestrator.web.emergency import is_silencing, stop_at_once
+from orchestrator.web.parameters import STATES, invalid, known_call, number
 from orchestrator.web.render import Json, call_json
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
-bp.before_request(access.check_key)
-bp.after_request(access.allow_origin)
+access.protect(bp)
 
-STATES = frozenset(
-    ("waiting", "starting", "transcribing", "pausing", "paused", "interrupted", "survey", "not-transcribed", "ended")
-)
 MAX_LIMIT = 200
 MAX_WAIT_MS = 5000
 WAITERS = 24
@@ -51,27 +48,14 @@ def _json(document: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(document), status=status, content_type="application/json")
 
 
-def _invalid(name: str, what: str) -> OrchestratorError:
-    return OrchestratorError("invalid-parameter", f"{name} {what}", parameter=name)
-
-
-def _number(name: str, default: int, low: int, high: int) -> int:
-    text = request.args.get(name, "")
-    if not text:
-        return default
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-        raise _invalid(name, f"must be a whole number from {low} to {high}")
-    return int(text)
-
-
 @bp.get("/calls")
 def calls() -> Response:
     state, agent_id = request.args.get("state"), request.args.get("agent_id")
     if state is not None and state not in STATES:
-        raise _invalid("state", f"must be one of: {', '.join(sorted(STATES))}")
-    limit, cursor = _number("limit", 50, 1, MAX_LIMIT), request.args.get("cursor") or None
+        raise invalid("state", f"must be one of: {', '.join(sorted(STATES))}")
+    limit, cursor = number("limit", 50, 1, MAX_LIMIT), request.args.get("cursor") or None
     if cursor is not None and not _CURSOR.match(cursor):
-        raise _invalid("cursor", "must be one that a list of calls gave")
+        raise invalid("cursor", "must be one that a list of calls gave")
     page = services().store.list(limit=limit, cursor=cursor, where=_filter(state, agent_id))
     return _json({"calls": [call_json(call) for call in page.calls], "cursor": page.cursor})
 
@@ -81,38 +65,19 @@ def _filter(state: str | None, agent_id: str | None) -> Callable[[Call], bool]:
     return lambda call: (
         call.progress is not Progress.DROPPED
         and state in {None, state_of(call)}
-        and (agent_id is None or _has_agent(call, agent_id))
+        and (agent_id is None or agent_id in agents_of(call))
     )
-
-
-def _has_agent(call: Call, agent_id: str) -> bool:
-    """Connected now or, of an ended call, transcribed once."""
-    ids = {agent.id for agent in connected_agents(call)}
-    return agent_id in (ids or {segment.agent_id for segment in call.segments})
 
 
 @bp.get("/calls/<sid>")
 def call(sid: str) -> Response:
-    return _json(call_json(_known(sid)))
-
-
-def _known(sid: str) -> Call:
-    """The call of any of its legs. Raises 404."""
-    store = services().store
-    if CALL_SID.match(sid):
-        found = store.load(sid)
-        if found is None or found.progress is Progress.DROPPED:
-            named = store.resolve("leg", sid)
-            found = store.load(named) if named is not None else None
-        if found is not None:
-            return found
-    raise OrchestratorError("no-such-call", "No call is known by this SID")
+    return _json(call_json(known_call(sid)))
 
 
 @bp.post("/calls/<sid>/events")
 def events(sid: str) -> tuple[Response, int] | Response:
     """A fact or a command. 202 with the call; 200 once everything is as wanted, within `?wait=` milliseconds."""
-    wait_ms = _number("wait", 0, 0, MAX_WAIT_MS)
+    wait_ms = number("wait", 0, 0, MAX_WAIT_MS)
     if not CALL_SID.match(sid):
         raise OrchestratorError("no-such-call", "This is not a Call SID")
     reported = parse(body(), source=g.api_key.name)
@@ -153,7 +118,7 @@ def _watched(call: Call, wait_ms: int) -> Call:
 
 @bp.get("/calls/<sid>/timeline")
 def timeline(sid: str) -> Response:
-    found = _known(sid)
+    found = known_call(sid)
     entries = services().store.timeline(found.call_sid)
     return _json({"call_sid": found.call_sid, "entries": [_entry(entry) for entry in entries]})
 
@@ -170,8 +135,8 @@ def transcript(sid: str) -> Response:
 
     kind = request.args.get("format", "json")
     if kind not in {"json", "text", "vtt"}:
-        raise _invalid("format", "must be json, text or vtt")
-    document = view.transcript_of(services(), _known(sid).call_sid)
+        raise invalid("format", "must be json, text or vtt")
+    document = view.transcript_of(services(), known_call(sid).call_sid)
     match kind:
         case "text":
             return Response(view.as_text(document), content_type="text/plain; charset=utf-8")

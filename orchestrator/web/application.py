@@ -10,7 +10,19 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from orchestrator import log
 from orchestrator.services import Services, build
 from orchestrator.settings import Settings
-from orchestrator.web import api, callbacks, console, context, health, problems, tallying, tracing, transcripts, voice
+from orchestrator.web import (
+    api,
+    callbacks,
+    console,
+    context,
+    health,
+    problems,
+    streams,
+    tallying,
+    tracing,
+    transcripts,
+    voice,
+)
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -40,6 +52,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         services = build(settings)
     app = Flask("orchestrator.web", static_folder=None)
     app.extensions[context.KEY] = services
+    app.extensions[streams.KEY] = streams.make_hub(services)
     app.config.update(
         MAX_CONTENT_LENGTH=transcripts.MAX_MESSAGE,
         MAX_FORM_MEMORY_SIZE=context.MAX_BODY,
@@ -54,7 +67,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     is_https = services.settings.public_base_url.startswith("https:")
     app.after_request(partial(_with_headers, _HEADERS | (_TLS_ONLY if is_https else {})))
     console.register(app, services)
-    for blueprint in (voice.bp, callbacks.bp, transcripts.bp, api.bp, health.bp):
+    for blueprint in (voice.bp, callbacks.bp, transcripts.bp, api.bp, streams.bp, health.bp):
         app.register_blueprint(blueprint)
     return app
 

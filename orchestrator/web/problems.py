@@ -17,6 +17,7 @@ STATUS = {
     "forbidden": 403,
     "no-such-call": 404,
     "store-unavailable": 503,
+    "too-many-streams": 503,
 }
 _SLUGS = {
     400: "bad-request",
@@ -30,6 +31,7 @@ _SLUGS = {
 _TITLES = {"store-unavailable": "The store cannot be reached"}
 """Of our own failures; their messages may name hosts and are for the log."""
 _INTERNAL = 500
+_UNAVAILABLE = 503
 _log = get_logger("orchestrator.web")
 
 
@@ -45,8 +47,8 @@ def _answer(status: int, slug: str, title: str) -> Response:
         answer = Response(slug, status=status, content_type="text/plain; charset=utf-8")
     if slug == "unauthorized":
         answer.headers["WWW-Authenticate"] = "Bearer"
-    if slug == "store-unavailable":
-        answer.headers["Retry-After"] = "1"
+    if status == _UNAVAILABLE:
+        answer.headers["Retry-After"] = "5" if slug == "too-many-streams" else "1"
     return answer
 
 

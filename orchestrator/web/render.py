@@ -6,7 +6,14 @@ from typing import Any
 
 from orchestrator.core.call import Call, Problem, Segment
 from orchestrator.core.desired import state_of
-from orchestrator.core.people import current_agent, is_agent_held, is_customer_connected, is_customer_held, pause_reason
+from orchestrator.core.people import (
+    current_agent,
+    is_agent_held,
+    is_customer_connected,
+    is_customer_held,
+    pause_reason,
+    present_since,
+)
 from orchestrator.shown import moment
 
 Json = dict[str, Any]
@@ -44,14 +51,17 @@ def call_json(call: Call) -> Json:
 
 
 def _pauses(call: Call) -> list[Json]:
-    """Named reasons as they stand; a hold in a conference beside them."""
+    """Named reasons as they stand; a hold in a conference beside them.
+
+    A hold that interrupts no conversation counts from when the customer came into the conference.
+    """
     pauses: list[Json] = [
         {"reason": pause.reason, "since": moment(pause.since), "source": pause.source} for pause in call.pauses
     ]
     hold = "hold" if is_customer_held(call) else pause_reason(call)
     if hold is not None and all(pause["reason"] != hold for pause in pauses):
         stretch = call.paused[-1] if call.paused and call.paused[-1].end is None else None
-        since = stretch.start if stretch is not None else call.updated_at
+        since = stretch.start if stretch is not None else present_since(call)
         pauses.append({"reason": hold, "since": moment(since), "source": "conference"})
     return pauses
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
 
+from orchestrator.web import streams
 from orchestrator.web.application import create_app
 from orchestrator.worker.loop import Worker
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.settings import Settings
 
 _INLINE_DRAIN_S = 10.0
+_STREAMS_DRAIN_S = 2.0
 _inline: list[Worker] = []
 
 
@@ -44,13 +46,17 @@ def options(settings: Settings, *, workers: int) -> dict[str, Any]:
         "logger_class": "orchestrator.web.access_log.AccessLog",  # our format; paths without their query
         "accesslog": "-",  # on; AccessLog decides where it goes
         "proc_name": "orchestrator-web",
-        "post_worker_init": start_inline_worker,
-        "worker_exit": stop_inline_worker,
+        "post_worker_init": begin_work,
+        "worker_exit": end_work,
     }
 
 
-def start_inline_worker(worker: Any) -> None:
-    """Gunicorn's `post_worker_init`: with INLINE_WORKER_THREADS this web process works on calls, too."""
+def begin_work(worker: Any) -> None:
+    """Gunicorn's `post_worker_init`: with INLINE_WORKER_THREADS this web process works on calls, too.
+
+    gunicorn does not wait for open streams when it drains, and tells nobody that it does: the hub looks by itself.
+    """
+    worker.wsgi.extensions[streams.KEY].is_ending = lambda: not worker.alive
     services = worker.wsgi.extensions["orchestrator"]
     threads = services.settings.inline_worker_threads
     if threads:
@@ -59,8 +65,11 @@ def start_inline_worker(worker: Any) -> None:
         _inline.append(inline)
 
 
-def stop_inline_worker(_server: Any, _worker: Any) -> None:
+def end_work(_server: Any, worker: Any) -> None:
     """Gunicorn's `worker_exit`: requests have ended by now; actions under way are finished and recorded."""
+    hub = worker.wsgi.extensions.get(streams.KEY) if worker.wsgi is not None else None
+    if hub is not None:
+        hub.stop(_STREAMS_DRAIN_S)
     for inline in _inline:
         inline.stop(_INLINE_DRAIN_S)
     _inline.clear()

@@ -16,7 +16,9 @@ from orchestrator.core.call import Call, Progress, StreamState, TranscriptionSta
 from orchestrator.core.desired import Desired, desired, is_converged, state_of
 from orchestrator.core.people import is_customer_held, pause_reason
 from orchestrator.core.reconcile import is_urgent, reconcile
+from orchestrator.core.seen import is_seen_to_change
 from orchestrator.core.transition import begin, transition
+from orchestrator.web.render import call_json
 from tests.property.vendors import Letter, Move, Vendors
 from tests.unit.core.given import CUSTOMER, READS, ROOM, START_MS, Story, same_after_json, sid
 
@@ -40,6 +42,11 @@ PROFILES = st.fixed_dictionaries(
         "route": st.sampled_from(["conference", "dial:client:amy"]),
     },
 )
+
+
+def visible(call: Call) -> dict[str, object]:
+    """What the API shows, without what counts every change."""
+    return {name: value for name, value in call_json(call).items() if name not in {"version", "updated_at"}}
 
 
 @dataclass
@@ -174,6 +181,8 @@ class CallMachine(RuleBasedStateMachine):
         if before.is_ended and before.progress is Progress.ENDED:
             assert after.is_ended
         self.call = after
+        if not is_seen_to_change(before, after):
+            assert visible(before) == visible(after)
         if not isinstance(event, e.ActionIntended | e.ActionEnded | e.ActionAbandoned):
             self.check_repeat_is_nothing(event)
 

@@ -14,6 +14,7 @@ from orchestrator.store.budgets import TokenBucket
 from orchestrator.store.calls import CallStore
 from orchestrator.store.connect import Redis, connect
 from orchestrator.store.errors import StoreUnavailable
+from orchestrator.store.feed import START, Feed
 from orchestrator.store.health import ping
 from orchestrator.store.heartbeat import Lease
 from orchestrator.store.queue import DueQueue
@@ -43,11 +44,25 @@ def use_everything(store: CallStore, redis: Redis, arrived: Arrive) -> None:
     assert all(queue.release(claim) for claim in claims if claim)
     queue.wait(0, 0.05)
     assert UtteranceStore(redis, store.keys, 60).add("CA0", "a", {"text": "hello"}, 1)
+    follow_everything(store, redis)
     assert TokenBucket(redis, "asapp", 10, 10).take() == 0
     assert Lease(redis, "upkeep").acquire(60)
     store.park("CF9", AuditRequested(at=1))
     assert len(store.unpark("CF9")) == 1
     assert ping(redis).version.startswith("Redis ")
+
+
+def follow_everything(store: CallStore, redis: Redis) -> None:
+    feed = Feed(redis, store.keys)
+    told = [entry for shard in range(feed.shards) for entry in feed.next(shard, START)]
+    assert sorted((entry.call_sid, entry.version) for entry in told if entry.version) == sorted(
+        (f"CA{number}", version) for number in range(8) for version in (1, 2)
+    )
+    assert [entry.call_sid for entry in told if entry.utterance] == ["CA0"]
+    shard = feed.shard_of("CA0")
+    assert feed.next(shard, feed.end(shard)) == []
+    assert feed.has(shard, feed.end(shard))
+    assert feed.load(["CA0"])["CA0"].shown == 2
 
 
 def succeeds(attempt: Callable[[], object]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.settings import Settings
-from tests.integration.conftest import RedisServer
+from tests.integration.conftest import RedisServer, free_port
 from tests.integration.web.site import BASE, PROFILES, TOKEN, MakeSettings, Site, Vendor, open_site
 
 
@@ -91,3 +92,24 @@ def site(redis: object, redis_server: RedisServer, make_settings: MakeSettings, 
     site = open_site(make_settings(redis_server.url), vendor)
     yield site
     site.services.close()
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    path = tmp_path / "profiles.toml"
+    path.write_text(PROFILES)
+    return {
+        "PATH": os.environ["PATH"],
+        "PORT": str(free_port()),
+        "WEB_CONCURRENCY": "1",
+        "PUBLIC_BASE_URL": "https://calls.example.com",
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "fake-canary-token",
+        "TWILIO_API_BASE_URL": "http://127.0.0.1:1",
+        "ASAPP_API_BASE_URL": "http://127.0.0.1:1",
+        "ASAPP_API_ID": "fake-canary-id",
+        "ASAPP_API_SECRET": "fake-canary-secret",
+        "AGENT_API_KEYS": "desk:fake-canary-key",
+        "ORCHESTRATOR_CONFIG": str(path),
+        "LOG_FORMAT": "json",
+    }

@@ -11,9 +11,9 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.conftest import RedisServer, free_port
-from tests.integration.web.test_processes import GUNICORN, base, environ, is_up, report, running
+from tests.integration.web.processes import GUNICORN, base, is_up, running
+from tests.integration.web.test_processes import report
 
-__all__ = ["environ"]
 Eventually = Callable[[Callable[[], object]], None]
 ROUNDS = 30
 

@@ -3,72 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.integration.conftest import RedisServer, free_port
-from tests.integration.web.site import PROFILES
+from tests.integration.conftest import RedisServer
+from tests.integration.web.processes import GUNICORN, ROOT, SERVE, base, is_up, running
 
-ROOT = Path(__file__).parents[3]
-GUNICORN = [sys.executable, "-m", "gunicorn", "--config", "config/gunicorn.py", "orchestrator.web:create_app()"]
-SERVE = [sys.executable, "-m", "orchestrator", "serve"]
 Eventually = Callable[[Callable[[], object]], None]
-
-
-@pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
-    path = tmp_path / "profiles.toml"
-    path.write_text(PROFILES)
-    return {
-        "PATH": os.environ["PATH"],
-        "PORT": str(free_port()),
-        "WEB_CONCURRENCY": "1",
-        "PUBLIC_BASE_URL": "https://calls.example.com",
-        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
-        "TWILIO_AUTH_TOKEN": "fake-canary-token",
-        "TWILIO_API_BASE_URL": "http://127.0.0.1:1",
-        "ASAPP_API_BASE_URL": "http://127.0.0.1:1",
-        "ASAPP_API_ID": "fake-canary-id",
-        "ASAPP_API_SECRET": "fake-canary-secret",
-        "AGENT_API_KEYS": "desk:fake-canary-key",
-        "ORCHESTRATOR_CONFIG": str(path),
-        "LOG_FORMAT": "json",
-    }
-
-
-@contextmanager
-def running(command: list[str], environ: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=output, stderr=output)  # noqa: S603  ours
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            finally:
-                process.kill()
-
-
-def base(environ: dict[str, str]) -> str:
-    return f"http://127.0.0.1:{environ['PORT']}"
-
-
-def is_up(environ: dict[str, str]) -> bool:
-    try:
-        return requests.get(base(environ) + "/healthz", timeout=2).ok
-    except requests.ConnectionError:
-        return False
 
 
 def report(environ: dict[str, str]) -> requests.Response:

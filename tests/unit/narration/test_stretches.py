@@ -7,7 +7,7 @@ import pytest
 from orchestrator.core import events as e
 from orchestrator.core.actions import Verdict
 from orchestrator.narration.stretches import Stretch, reason, stretches
-from orchestrator.web.api import STATES
+from orchestrator.web.parameters import STATES
 from tests.unit.narration.story import CALL, START, STOP, T0, answered, arrived, asked, held_once, in_room, told
 
 

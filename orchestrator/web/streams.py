@@ -1,0 +1,122 @@
+"""`/api/v1/stream` and `/api/v1/calls/{call_sid}/stream`: server-sent events; `docs/api.md` describes them.
+
+A view checks who asks for what; the answer hands the client's socket to the hub, so an open stream holds no thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, current_app, request
+from werkzeug.http import http_date
+
+from orchestrator.feeds.connection import RETRY_MS
+from orchestrator.feeds.followers import First, Joined
+from orchestrator.feeds.hub import Hub
+from orchestrator.feeds.opening import first_of
+from orchestrator.feeds.takeover import take_over
+from orchestrator.feeds.telling import Teller
+from orchestrator.feeds.view import KINDS, View
+from orchestrator.services import Services
+from orchestrator.transcripts.live import LiveUtterances
+from orchestrator.web import access
+from orchestrator.web.parameters import STATES, invalid, known_call
+from orchestrator.web.render import call_json
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+KEY = "orchestrator.hub"
+EVENT_STREAM = "text/event-stream"
+bp = Blueprint("streams", __name__, url_prefix="/api/v1")
+access.protect(bp)
+
+
+def make_hub(services: Services) -> Hub:
+    return Hub(services.feed, Teller(services.feed, LiveUtterances(services.utterances), call_json))
+
+
+def hub() -> Hub:
+    found: Hub = current_app.extensions[KEY]
+    return found
+
+
+@bp.get("/stream")
+def stream() -> Response:
+    """All calls, or those of `?agent_id=` or in `?state=`; `?events=call` leaves the utterances out."""
+    state = request.args.get("state")
+    if state is not None and state not in STATES:
+        raise invalid("state", f"must be one of: {', '.join(sorted(STATES))}")
+    return follow(View(agent_id=request.args.get("agent_id"), state=state, kinds=_kinds()), access.recheck())
+
+
+@bp.get("/calls/<sid>/stream")
+def call_stream(sid: str) -> Response:
+    return follow(View(call_sid=known_call(sid).call_sid, kinds=_kinds()), access.recheck())
+
+
+def _kinds() -> frozenset[str]:
+    given = request.args.get("events")
+    kinds = KINDS if given is None else frozenset(given.split(","))
+    if not kinds <= KINDS:
+        raise invalid("events", f"must be of: {', '.join(sorted(KINDS))}, comma-separated")
+    return kinds
+
+
+def follow(view: View, is_allowed: Callable[[], bool]) -> Response:
+    """The stream of this view, from the request's `Last-Event-ID` on. `is_allowed` is asked again every 15 seconds.
+
+    It is called from the hub's thread, outside of any request, and must not block. Needs gunicorn.
+    """
+    if request.method == "HEAD":
+        return Response(content_type=EVENT_STREAM)
+    the_hub = hub()
+    joined = the_hub.join(view, is_allowed)
+    try:
+        first = first_of(the_hub, joined, request.headers.get("Last-Event-ID") or None)
+    except BaseException:
+        the_hub.leave(joined.connection)
+        raise
+    return EventStream(the_hub, joined, first)
+
+
+class EventStream(Response):
+    """Hands the socket over instead of answering: the head is sent by the hub, too."""
+
+    def __init__(self, the_hub: Hub, joined: Joined, first: First) -> None:
+        super().__init__(content_type=EVENT_STREAM)
+        self._hub = the_hub
+        self._joined = joined
+        self._first = first
+        self.headers["X-Accel-Buffering"] = "no"  # nginx would collect events for a while
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        client, placeholder = take_over(environ["gunicorn.socket"])
+        self.headers.pop("Content-Length", None)
+        is_chunked = environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
+        first = self._first._replace(messages=[f"retry: {RETRY_MS}\n\n".encode(), *self._first.messages])
+        connection = self._joined.connection
+        connection.prepare(is_chunked=is_chunked, head=self._head(is_chunked), room=sum(map(len, first.messages)))
+        self._hub.begin(connection, client, first)
+        start_response(self.status, list(self.headers))
+        return _Nothing(placeholder.close)
+
+    def _head(self, is_chunked: bool) -> bytes:
+        lines = [f"HTTP/1.1 {self.status}", f"Date: {http_date()}", "Connection: close"]
+        lines += ["Transfer-Encoding: chunked"] if is_chunked else []
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+class _Nothing:
+    """The body that gunicorn gets, for its placeholder; `close` is called when it has done with it."""
+
+    def __init__(self, close: Callable[[], None]) -> None:
+        self.close = close
+
+    def __iter__(self) -> _Nothing:
+        return self
+
+    def __next__(self) -> bytes:
+        raise StopIteration
