@@ -25,6 +25,7 @@ _COLUMNS = ("day", "agent", "calls", "talk_s", "transcribed_s", "missing_s", "un
 @click.option("--from", "first", type=_DAY, help="First day (UTC); a week ago if not given.")
 @click.option("--to", "last", type=_DAY, help="Last day (UTC), included; today if not given.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
 def command(first: datetime | None, last: datetime | None, form: str) -> None:
     """Tell how much of the talk was transcribed, per day and agent.
 

@@ -6,6 +6,7 @@ Exit 1: it could not be done now (the same command again goes on where it ended)
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -40,7 +41,10 @@ def command() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Local folder for the work that is under way; needs about the size of the unpacked feeds.",
 )
-def utterances(day: datetime, to: str | None, form: Literal["jsonl", "csv"], work_dir: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The day's report, for programs.")
+def utterances(
+    day: datetime, to: str | None, form: Literal["jsonl", "csv"], work_dir: Path | None, *, as_json: bool
+) -> None:
     """Export a day's utterances with their speakers, from ASAPP's File Exporter."""
     if day.date() >= datetime.now(UTC).date():
         raise click.UsageError("A day's feed comes after 02:00 UTC of the next day.")
@@ -51,7 +55,10 @@ def utterances(day: datetime, to: str | None, form: Literal["jsonl", "csv"], wor
     target = Target(folder, day.date().isoformat(), form)
     with _progress() as step:
         report = export_day(built, target, work_dir or work_folder(built.settings), step=step)
-    _tell(target, report)
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        _tell(target, report)
 
 
 @contextmanager

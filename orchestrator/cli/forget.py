@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from orchestrator.cli.reading import services
@@ -15,25 +17,39 @@ from orchestrator.web.context import CALL_SID
 @click.command()
 @click.argument("call_sid")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def command(call_sid: str, *, yes: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="For programs; needs --yes.")
+def command(call_sid: str, *, yes: bool, as_json: bool) -> None:
     """Erase a call for good: transcript, timeline, archive document and exported utterances.
 
     Words that arrive later are not kept either. When the archive cannot be changed, run it again.
     """
     if not CALL_SID.match(call_sid):
         raise click.BadParameter("must be a Call SID: CA and 32 digits or letters a-f", param_hint="CALL_SID")
+    if as_json and not yes:
+        raise click.UsageError("--json cannot ask; say --yes, too.")
     built = services()
     sid, created_at = _found(built, call_sid)
     if not yes:
         click.confirm(f"Erase {sid} for good?", abort=True)
-    was_there = forget(built.redis, built.store.keys, sid)
-    archived = Archive(built.settings.archive_url).remove(sid, created_at) if built.settings.archive_url else 0
-    click.echo(f"Redis: {'erased' if was_there else 'nothing there'}")
-    click.echo(f"Archive: {archived} erased" if archived else "Archive: nothing there")
+    erased = _erase(built, sid, created_at)
+    if as_json:
+        click.echo(json.dumps({"call_sid": sid, **erased, "words_not_kept_for_days": MARK_DAYS}))
+        return
+    click.echo(f"Redis: {'erased' if erased['redis'] else 'nothing there'}")
+    click.echo(f"Archive: {erased['archive']} erased" if erased["archive"] else "Archive: nothing there")
     if built.settings.archive_url:
-        taken_out = remove_call(f"{built.settings.archive_url.rstrip('/')}/batch", sid)
-        click.echo(f"Exported days: {taken_out} utterances erased" if taken_out else "Exported days: nothing there")
+        lines = erased["exported_utterances"]
+        click.echo(f"Exported days: {lines} utterances erased" if lines else "Exported days: nothing there")
     click.echo(f"Words of {sid} that arrive within {MARK_DAYS} days are not kept.")
+
+
+def _erase(built: Services, sid: str, created_at: int | None) -> dict[str, int]:
+    """How much there was, by place."""
+    redis = int(forget(built.redis, built.store.keys, sid))
+    url = built.settings.archive_url
+    archived = Archive(url).remove(sid, created_at) if url else 0
+    exported = remove_call(f"{url.rstrip('/')}/batch", sid) if url else 0
+    return {"redis": redis, "archive": archived, "exported_utterances": exported}
 
 
 def _found(built: Services, sid: str) -> tuple[str, int | None]:

@@ -21,6 +21,7 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
 def listed(form: str) -> None:
     """List the dead letters: what was tried for a day and a half and not taken."""
     rows = [

@@ -13,6 +13,7 @@ from orchestrator.transcripts import view
 @click.command()
 @click.argument("call_sid")
 @click.option("--format", "form", type=click.Choice(["json", "text", "vtt"]), default="text", show_default=True)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
 def command(call_sid: str, form: str) -> None:
     """Show a call's transcript."""
     built = services()
