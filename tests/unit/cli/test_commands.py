@@ -66,8 +66,8 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
 
 RUNNING = {("demo",), ("serve",), ("worker",), ("emulate", "asapp"), ("emulate", "twilio")}
 """They run until they are ended; what they have to say is a log, or the emulators' one line of JSON."""
-DOING = {("sinks", "replay"), ("sinks", "test")}
-"""Their answer is their exit code."""
+DOING = {("init",), ("sinks", "replay"), ("sinks", "test")}
+"""Their answer is what they did, and their exit code."""
 
 
 LEAVES = dict(leaves(main))
