@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import Site
+from tests.e2e.harness import NUMBER, Site
 from tests.e2e.processes import DRAIN_S, poll
 from tests.e2e.world import CallSeen, assert_ended_clean
 
@@ -42,15 +42,24 @@ class CleanFolder(Site):
         runner = ["honcho", "start", "web", "worker"]
         self._run("runner", runner, {"PATH": path, "HOME": str(self.home)}, cwd=self.home)
 
+    def _configure(self, number: str) -> None:
+        """The stranger has bought one number, and points it here."""
+        if number == NUMBER:
+            bought = {"phone_number": number}
+            self.http.post(f"{self.twilio_url}/_emulator/numbers", json=bought, timeout=10).raise_for_status()
+            done = self.command("honcho", "run", "orchestrator", "setup", number, "--apply")
+            assert done.returncode == 0, done.stdout + done.stderr
+
     def _fill_in(self) -> None:
-        """`.env` from the example, each name with this site's value; the profiles by hand."""
+        """`.env` from the example, each name with this site's value; the profiles as they come."""
         values = self.environment()
         example = (self.home / "config/example.env").read_text()
         names = re.findall(r"^(\w+)=", example, re.MULTILINE)
         local = ("PORT", "TWILIO_API_BASE_URL", "ARCHIVE_URL")
-        lines = [f"{name}={values[name]}" for name in (*names, *local)]
+        lines = [
+            f"{name}={values[name]}" for name in (*names, *local)
+        ]  # no ORCHESTRATOR_CONFIG: it is where init put it
         (self.home / ".env").write_text("\n".join(lines) + "\n")
-        (self.home / "config/profiles.toml").write_text(Path(values["ORCHESTRATOR_CONFIG"]).read_text())
 
 
 @pytest.fixture(scope="module")
