@@ -112,13 +112,16 @@ class Tracing:
 
     @contextmanager
     def _work(self, name: str, kind: str, work: Work, parent: int | None = None) -> Iterator[Work]:
+        if self._sink is None:
+            yield work
+            return
         began, token = time.time_ns(), _under_way.set(work)
         try:
             yield work
         finally:
             _under_way.reset(token)
             trace = trace_of(work.call_sid)
-            if self._sink is not None and trace is not None and work.within:
+            if trace is not None and work.within:
                 if parent is None and not work.is_first:
                     parent = event_id(work.call_sid, 1)
                 values = {"call.sid": work.call_sid, **work.values}
@@ -142,7 +145,7 @@ class Tracing:
     def asked(self, provider: str, operation: str, outcome: str, seconds: float) -> None:
         """A vendor has been asked, for so long until now."""
         work = _under_way.get()
-        if self._sink is None or work is None:
+        if work is None:
             return
         ended = time.time_ns()
         values: dict[str, Value] = {"vendor": provider, "operation": operation, "outcome": outcome}
