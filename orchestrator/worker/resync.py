@@ -2,20 +2,22 @@
 
 A mark in Redis tells that this has been done for the data that is there. Whoever finds it missing lists Twilio's calls
 in progress and adopts the customers' legs that are ours: calls to numbers whose voice URL leads here or that a profile
-names, and children of agents' devices. One process does it at a time, by a lease; a mark is set only when it is done.
+names, and children of agents' devices. One process does it at a time, by a lease; a mark is set only when it is done,
+which it is not while Twilio could not say of some number where it leads.
 """
 
 from __future__ import annotations
 
-import secrets
+import time
 from typing import TYPE_CHECKING
 
-from orchestrator.core.actions import Outcome
+from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.events import AuditRequested, CallAdopted
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
 from orchestrator.store.errors import CallIsOver
-from orchestrator.store.keys import PREFIX, lease
+from orchestrator.store.heartbeat import Lease
+from orchestrator.store.keys import PREFIX
 
 if TYPE_CHECKING:
     from orchestrator.core.profile import Profile
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from orchestrator.twilio.client import ListedLeg
 
 MARK = f"{PREFIX}:resynced"
-LEASE_MS = 30_000
-AUDIT_LEASE_MS = 10_000
+LEASE_S = 30.0
+"""Prolonged with each leg; whoever fails keeps it, so that nobody asks again at once."""
+AUDIT_LEASE_S = 10.0
+_NUMBER_MS = 3_000
 _log = get_logger("orchestrator.worker.resync")
 
 
@@ -41,38 +45,43 @@ class Resync:
         except OrchestratorError:
             self.was_away = True
             raise
-        if not is_marked and self._has_lease("resync", LEASE_MS):
-            self._find_calls()
-        if self.was_away and self._has_lease("reconnected", AUDIT_LEASE_MS):
-            self._audit_all()
+        if not is_marked:
+            self._find_calls(Lease(self._services.redis, "resync"))
+        if self.was_away:
+            self._audit_all(Lease(self._services.redis, "reconnected"))
         self.was_away = False
 
-    def _has_lease(self, name: str, for_ms: int) -> bool:
-        token = secrets.token_hex(4)
-        return bool(self._services.redis.execute_command("SET", lease(name), token, "NX", "PX", for_ms))
-
-    def _audit_all(self) -> None:
+    def _audit_all(self, lease: Lease) -> None:
         """The reads themselves are paced by their budget."""
         store, clock, count = self._services.store, self._services.clock, 0
+        if not lease.acquire(AUDIT_LEASE_S):
+            return
         for sid in store.live_sids():
+            lease.acquire(AUDIT_LEASE_S)
             store.apply(sid, AuditRequested(at=clock.now_ms(), why="Redis was away"))
             count += 1
         _log.info("live calls will be compared with Twilio", calls=count)
 
-    def _find_calls(self) -> None:
+    def _find_calls(self, lease: Lease) -> None:
+        if not lease.acquire(LEASE_S):
+            return
         listed = self._services.twilio.list_calls_in_progress()
         if isinstance(listed, Outcome):
             _log.warning("calls in progress not listed", verdict=str(listed.verdict), code=listed.code)
             return
-        legs = {leg.sid: leg for leg in listed}
-        adopted = sum(self._is_adopted(leg, legs.get(leg.parent or "")) for leg in listed)
-        self._services.redis.execute_command("SET", MARK, "1")
-        _log.info("calls in progress looked through", legs=len(listed), adopted=adopted)
+        legs, numbers, adopted = {leg.sid: leg for leg in listed}, _Numbers(self._services), 0
+        for leg in listed:
+            if not lease.acquire(LEASE_S):
+                return  # it took too long; somebody else is at it
+            adopted += self._is_adopted(leg, legs.get(leg.parent or ""), numbers)
+        _log.info("calls in progress looked through", legs=len(listed), adopted=adopted, unread=numbers.unread)
+        if not numbers.unread:
+            self._services.redis.execute_command("SET", MARK, "1")
 
-    def _is_adopted(self, leg: ListedLeg, parent: ListedLeg | None) -> bool:
+    def _is_adopted(self, leg: ListedLeg, parent: ListedLeg | None, numbers: _Numbers) -> bool:
         """Whether this leg is a customer's of ours, and was made known by this."""
         store = self._services.store
-        profile = self._profile_of(leg, parent)
+        profile = self._profile_of(leg, parent, numbers)
         if profile is None or store.resolve("leg", leg.sid) is not None or store.load(leg.sid) is not None:
             return False
         found = CallAdopted(
@@ -84,7 +93,7 @@ class Resync:
             return False
         return True
 
-    def _profile_of(self, leg: ListedLeg, parent: ListedLeg | None) -> Profile | None:
+    def _profile_of(self, leg: ListedLeg, parent: ListedLeg | None, numbers: _Numbers) -> Profile | None:
         profiles = self._services.profiles
         if leg.parent is not None:
             is_agents = profiles.for_device(leg.called, leg.called) is not None
@@ -92,9 +101,27 @@ class Resync:
         if leg.direction != "inbound" or profiles.for_device(leg.caller, leg.called) is not None:
             return None
         profile = profiles.match(leg.called)
-        return profile if profile is not profiles.default or self._leads_here(leg.called) else None
+        return profile if profile is not profiles.default or numbers.leads_here(leg.called) else None
 
-    def _leads_here(self, number: str) -> bool:
-        found = self._services.twilio.number(number) if number.startswith("+") else None
-        base = self._services.settings.public_base_url.rstrip("/") + "/"
-        return found is not None and not isinstance(found, Outcome) and found.voice_url.startswith(base)
+
+class _Numbers:
+    """Which numbers lead here: each is read once, within the budget of reads. `unread`: Twilio did not say."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._known: dict[str, bool] = {}
+        self.unread = 0
+
+    def leads_here(self, number: str) -> bool:
+        if number not in self._known:
+            self._known[number] = number.startswith("+") and self._is_ours(number)
+        return self._known[number]
+
+    def _is_ours(self, number: str) -> bool:
+        while wait_ms := self._services.budgets.reads.take():
+            time.sleep(wait_ms / 1000)
+        found = self._services.twilio.number(number, timeout_ms=_NUMBER_MS)
+        if isinstance(found, Outcome):
+            self.unread += found.verdict is not Verdict.NOT_FOUND
+            return False
+        return found.voice_url.startswith(self._services.settings.public_base_url.rstrip("/") + "/")

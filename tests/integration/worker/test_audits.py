@@ -9,7 +9,8 @@ from orchestrator.core.actions import ReadCall, ReadLeg, ReadParticipants
 from orchestrator.core.call import Progress
 from orchestrator.core.desired import desired, state_of
 from orchestrator.core.people import is_customer_held
-from orchestrator.worker.resync import Resync
+from orchestrator.store import keys
+from orchestrator.worker.resync import MARK, Resync
 from tests.integration.worker.conftest import Desk
 
 CUSTOMER = "CA" + "a" * 32
@@ -93,11 +94,13 @@ def test_an_unlabelled_leg_is_looked_up_once(desk: Desk) -> None:
 def test_regular_looks_are_budgeted_and_leave_room_for_others(desk: Desk) -> None:
     """When the budget is spent on audits, a read that something made due still goes."""
     executor = desk.worker.executor
-    waits = [executor.wait_ms(ReadParticipants(conference=ROOM, why="audit")) for _ in range(60)]
+    talk(desk)
+    call = desk.call(CUSTOMER)
+    waits = [executor.wait_ms(ReadParticipants(conference=ROOM, why="audit"), call) for _ in range(60)]
     assert waits[0] == 0
     assert max(waits) >= 1_000
-    assert executor.wait_ms(ReadLeg(leg=AGENT)) == 0
-    assert executor.wait_ms(ReadCall(why="adopted from api")) == 0
+    assert executor.wait_ms(ReadLeg(leg=AGENT), call) == 0
+    assert executor.wait_ms(ReadCall(why="adopted from api"), call) == 0
 
 
 def listed(desk: Desk, *legs: dict[str, object]) -> None:
@@ -131,6 +134,47 @@ def test_an_emptied_redis_is_filled_from_twilio(desk: Desk) -> None:
 
 def vendors_sids(desk: Desk) -> set[str]:
     return {str(leg["sid"]) for leg in desk.vendors.resources["/Calls.json"]["calls"]}
+
+
+def inbound(desk: Desk, count: int, number: str = "+15555550100") -> list[dict[str, object]]:
+    return [desk.vendors.leg(f"CA{index:032x}", to=number) for index in range(count)]
+
+
+def test_a_number_is_read_once_for_all_its_calls(desk: Desk) -> None:
+    """A hundred callers of one number: one request, so that the lease outlasts them."""
+    ours = {"sid": "PN" + "1" * 32, "phone_number": "+15555550100", "voice_url": "https://calls.example.com/twilio/v"}
+    desk.vendors.resources["/IncomingPhoneNumbers.json"] = {"incoming_phone_numbers": [ours], "next_page_uri": None}
+    listed(desk, *inbound(desk, 100))
+    Resync(desk.services).look()
+    assert len(list(desk.services.store.live_sids())) == 100
+    assert len(desk.vendors.requests("/IncomingPhoneNumbers.json")) == 1
+
+
+def test_a_number_that_cannot_be_read_leaves_it_undone(desk: Desk) -> None:
+    """Whether its calls are ours is not known: nothing is marked, and it is looked at again after the lease."""
+    listed(desk, *inbound(desk, 2))
+    desk.vendors.down.add("/IncomingPhoneNumbers.json")
+    Resync(desk.services).look()
+    assert desk.services.redis.execute_command("GET", MARK) is None
+    assert 0 < desk.services.redis.execute_command("TTL", keys.lease("resync")) <= 30
+
+
+def test_looking_through_prolongs_the_lease_and_yields_when_it_is_lost(desk: Desk) -> None:
+    """Two processes never look through the list at a time; one that was overtaken leaves it to the other."""
+    ours = {"sid": "PN" + "1" * 32, "phone_number": "+15555550100", "voice_url": "https://calls.example.com/twilio/v"}
+    desk.vendors.resources["/IncomingPhoneNumbers.json"] = {"incoming_phone_numbers": [ours], "next_page_uri": None}
+    listed(desk, *inbound(desk, 3))
+    taken: list[int] = []
+
+    def overtaken() -> None:
+        taken.append(desk.services.redis.execute_command("TTL", keys.lease("resync")))
+        desk.services.redis.execute_command("SET", keys.lease("resync"), "somebody else")
+
+    desk.vendors.meanwhile["/IncomingPhoneNumbers.json"] = overtaken
+    Resync(desk.services).look()
+    assert taken[0] > 0
+    assert len(list(desk.services.store.live_sids())) == 1, "the one it was at"
+    assert desk.services.redis.execute_command("GET", MARK) is None
 
 
 def test_a_list_that_cannot_be_read_is_asked_for_again(desk: Desk) -> None:

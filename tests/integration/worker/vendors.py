@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -20,11 +21,16 @@ _AGREED = {
 
 
 class Vendors:
-    """`resources`: what a GET of that path (below the account) answers; what is not there is Twilio's 20404."""
+    """`resources`: what a GET of that path (below the account) answers; what is not there is Twilio's 20404.
+
+    `down`: paths that answer 503; `meanwhile`: what happens while a path is being read.
+    """
 
     def __init__(self) -> None:
         self.resources: dict[str, dict[str, Any]] = {}
         self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.down: set[str] = set()
+        self.meanwhile: dict[str, Callable[[], None]] = {}
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,7 +40,12 @@ class Vendors:
                 if not path.startswith(API):
                     self._send(200, _AGREED)
                     return
-                found = owner.resources.get(path.removeprefix(API))
+                name = path.removeprefix(API)
+                owner.meanwhile.get(name, lambda: None)()
+                found = owner.resources.get(name)
+                if name in owner.down:
+                    self._send(503, {})
+                    return
                 self._send(*((200, found) if found is not None else (404, {"code": 20404, "message": "not found"})))
 
             def do_POST(self) -> None:
