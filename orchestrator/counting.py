@@ -61,6 +61,7 @@ def counted(
 
 def hand_over(services: Services) -> None:
     """Add this process's counts to those in Redis. Raises StoreUnavailable, the counts kept."""
+    services.budgets.asapp_day.hand_over()
     counts = services.tally.take()
     if not counts:
         return

@@ -13,7 +13,7 @@ from orchestrator.asapp.client import AsappClient
 from orchestrator.asapp.stream_url import StreamUrls
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.clock import Clock
-from orchestrator.core.reconcile import is_urgent, reconcile
+from orchestrator.core.reconcile import head_start_ms, is_urgent, reconcile
 from orchestrator.core.seen import is_seen_to_change
 from orchestrator.core.transition import begin, transition
 from orchestrator.errors import ConfigurationError
@@ -58,6 +58,8 @@ class Budgets:
     """Of ASAPP's start-streaming, and of the stop that comes before a start."""
     creates: Breaker
     """Of Twilio's creation of media streams."""
+    urls: Breaker
+    """Of ASAPP's stream URL."""
     asapp_day: DailyLimit
     after_call: TokenBucket
     """Of ASAPP's requests what starts and stops leave: half of the bucket is kept for them."""
@@ -67,6 +69,10 @@ class Budgets:
     """Of messages to the sink."""
     reads: TokenBucket
     """Reads of Twilio per second; audits leave a share of it to reads that something made due."""
+
+    @property
+    def breakers(self) -> tuple[Breaker, ...]:
+        return self.starts, self.creates, self.urls, self.messages, self.sink
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,6 +115,7 @@ RULES = Rules(
     transition=transition,
     reconcile=reconcile,
     is_urgent=is_urgent,
+    head_start_ms=head_start_ms,
     measure=measure,
     is_seen_to_change=is_seen_to_change,
 )
@@ -131,8 +138,16 @@ def build(settings: Settings) -> Services:
         is_shared_key_wanted=settings.twilio_signatures == "shared-key",
     )
     tracing = _tracing(settings)
+    queue = DueQueue(redis, keys)
+    slow_queue = DueQueue(redis, keys, "slow")
+    urls = Breaker(redis, "asapp-url", queue.mark)
+    asapp_day = DailyLimit(redis, clock, settings.asapp_daily_limit)
     asapp = AsappClient(
-        http, settings.asapp_api_base_url, settings.asapp_credentials, partial(_asked, tally, tracing, "asapp")
+        http,
+        settings.asapp_api_base_url,
+        settings.asapp_credentials,
+        partial(_asked, tally, tracing, "asapp"),
+        asapp_day,
     )
     return Services(
         settings=settings,
@@ -147,8 +162,8 @@ def build(settings: Settings) -> Services:
             call_ttl_s=settings.call_ttl_days * _DAY_S,
             told=tracing.committed if tracing.is_on else None,
         ),
-        queue=DueQueue(redis, keys),
-        slow_queue=DueQueue(redis, keys, "slow"),
+        queue=queue,
+        slow_queue=slow_queue,
         utterances=UtteranceStore(redis, keys, ttl_s=settings.transcript_ttl_days * _DAY_S),
         feed=Feed(redis, keys),
         after_call_messages=MessageStore(redis, keys, StoredMessage, ttl_s=settings.transcript_ttl_days * _DAY_S),
@@ -159,8 +174,9 @@ def build(settings: Settings) -> Services:
         budgets=Budgets(
             asapp=TokenBucket(redis, "asapp", rate_per_s=settings.asapp_max_rps, burst=settings.asapp_max_rps),
             twilio=ConcurrencyLimit(redis, "twilio", settings.twilio_max_concurrency),
-            starts=Breaker(redis, "asapp-starts"),
-            creates=Breaker(redis, "twilio-creates"),
+            starts=Breaker(redis, "asapp-starts", queue.mark),
+            creates=Breaker(redis, "twilio-creates", queue.mark),
+            urls=urls,
             after_call=TokenBucket(
                 redis,
                 "asapp",
@@ -168,9 +184,9 @@ def build(settings: Settings) -> Services:
                 burst=settings.asapp_max_rps,
                 reserved_share=AFTER_CALL_LEAVES,
             ),
-            messages=Breaker(redis, "asapp-messages"),
-            sink=Breaker(redis, "sink", probe_ms=15_000, net_ms=30_000),
-            asapp_day=DailyLimit(redis, clock, settings.asapp_daily_limit),
+            messages=Breaker(redis, "asapp-messages", slow_queue.mark),
+            sink=Breaker(redis, "sink", slow_queue.mark, probe_ms=15_000, net_ms=30_000),
+            asapp_day=asapp_day,
             reads=TokenBucket(redis, "twilio-reads", rate_per_s=READS_PER_S, burst=READS_PER_S),
         ),
         http=http,
@@ -182,7 +198,7 @@ def build(settings: Settings) -> Services:
             settings.twilio_credentials,
             partial(_asked, tally, tracing, "twilio"),
         ),
-        stream_urls=StreamUrls(redis, asapp, clock),
+        stream_urls=StreamUrls(redis, asapp, clock, urls),
         signature=signature,
         mismatches=Mismatches(signature),
         callback_urls=CallbackUrls(settings.public_base_url),

@@ -146,7 +146,8 @@ class Settings:
     asapp_max_rps: int
     """Requests per second to ASAPP by all processes together."""
     asapp_daily_limit: int | None
-    """Requests per day that ASAPP allows."""
+    """Requests per day (UTC) that ASAPP allows. Every request counts, one stop is kept for each live transcription; at
+    four fifths `/readyz`, metrics and log say so."""
     twilio_max_concurrency: int
     """Requests to Twilio at the same time by all processes together."""
     call_ttl_days: int

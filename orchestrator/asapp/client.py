@@ -16,6 +16,7 @@ from typing import Literal
 import msgspec
 
 from orchestrator.asapp import answers
+from orchestrator.asapp.day import DAY_IS_OVER, Day, Endless, Reserved
 from orchestrator.asapp.wire import StoredMessage, WireError, stored_messages
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.profile import Profile
@@ -25,6 +26,8 @@ from orchestrator.http import Answer, Http, NoAnswer, NotSent, TooLarge
 _GATEWAY = "/mg-autotranscribe/v1"
 _MESSAGES_MAX_BYTES = 16 * 1024 * 1024
 """ASAPP returns up to 1,000 messages in one answer."""
+_OFF = frozenset({Verdict.DONE, Verdict.ALREADY, Verdict.NO_STREAM})
+_NOT_STARTED = frozenset({Verdict.REFUSED_FOR_NOW, Verdict.TERMINAL})
 
 
 class FetchedUrl(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,12 +41,18 @@ class FetchedUrl(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AsappClient:
-    """`credentials()` gives id and secret for each request, so a rotation needs no restart."""
+    """`credentials()` gives id and secret for each request, so a rotation needs no restart. `day`: see its module."""
 
     def __init__(
-        self, http: Http, base_url: str, credentials: Callable[[], tuple[str, str]], count: Count = nowhere
+        self,
+        http: Http,
+        base_url: str,
+        credentials: Callable[[], tuple[str, str]],
+        count: Count = nowhere,
+        day: Day | None = None,
     ) -> None:
         self.count = count
+        self._day: Day = day or Endless()
         self._http = http
         self._base_url = base_url.rstrip("/")
         self._credentials = credentials
@@ -51,6 +60,8 @@ class AsappClient:
     @counted("stream-url")
     def stream_url(self, *, requested_at_ms: int, timeout_ms: int = 2000) -> FetchedUrl | Outcome:
         """A URL for any number of media streams; `requested_at_ms` is now, by the clock that will judge its age."""
+        if not self._day.may_ask():
+            return DAY_IS_OVER
         got = self._ask("GET", _GATEWAY + "/twilio-media-stream-url", timeout_ms)
         if isinstance(got, Outcome):
             return got
@@ -66,6 +77,9 @@ class AsappClient:
         The stream is on the customer's leg: what Twilio receives there is the customer. The same four parameters go
         with every start, since what a change in mid-call does is not documented.
         """
+        reserved = self._day.reserve(call_sid)
+        if reserved is Reserved.REFUSED:
+            return DAY_IS_OVER
         got = self._ask(
             "POST",
             _GATEWAY + "/start-streaming",
@@ -84,17 +98,27 @@ class AsappClient:
                 "twilioParams": {"trackMap": {"inbound": "customer", "outbound": "agent"}},
             },
         )
-        return got if isinstance(got, Outcome) else answers.streaming(got, is_start=True)
+        outcome = got if isinstance(got, Outcome) else answers.streaming(got, is_start=True)
+        is_off_still = reserved is Reserved.NEW and outcome.verdict in _NOT_STARTED
+        if is_off_still or outcome.verdict is Verdict.NO_STREAM:
+            self._day.release(call_sid)
+        return outcome
 
     @counted("stop-transcription")
     def stop(self, call_sid: str, *, timeout_ms: int = 2000) -> Outcome:
         """Transcribe no more. `DONE` carries stream ids and how many transcripts ASAPP counted."""
         got = self._ask("POST", _GATEWAY + "/stop-streaming", timeout_ms, {"namespace": "twilio", "guid": call_sid})
-        return got if isinstance(got, Outcome) else answers.streaming(got, is_start=False)
+        self._day.sent()
+        outcome = got if isinstance(got, Outcome) else answers.streaming(got, is_start=False)
+        if outcome.verdict in _OFF:
+            self._day.release(call_sid)
+        return outcome
 
     @counted("messages")
     def messages(self, external_id: str, *, timeout_ms: int = 10_000) -> list[StoredMessage] | Outcome:
         """The call's stored messages, in the order of the answer. Unknown calls: an empty list or `TERMINAL` 404."""
+        if not self._day.may_ask():
+            return DAY_IS_OVER
         path = "/conversation/v1/conversation/messages"
         got = self._ask("GET", path, timeout_ms, query={"externalId": external_id}, max_bytes=_MESSAGES_MAX_BYTES)
         if isinstance(got, Outcome):
@@ -109,6 +133,8 @@ class AsappClient:
     @counted("health")
     def health(self, *, timeout_ms: int = 2000) -> Outcome:
         """`DONE` when ASAPP says that it is well. Counts against the same rate limit as everything else."""
+        if not self._day.may_ask():
+            return DAY_IS_OVER
         got = self._ask("GET", "/v1/health", timeout_ms)
         return got if isinstance(got, Outcome) else answers.health(got)
 

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from orchestrator.asapp import answers
+from orchestrator.asapp.day import DAY_IS_OVER, Day, Endless
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.http import Answer, Http, NoAnswer, NotSent, TooLarge
 
@@ -83,7 +84,10 @@ class _Listed(msgspec.Struct, rename="camel"):
 class Exporter:
     """`credentials()` gives id and secret for each request."""
 
-    def __init__(self, http: Http, base_url: str, credentials: Callable[[], tuple[str, str]]) -> None:
+    def __init__(
+        self, http: Http, base_url: str, credentials: Callable[[], tuple[str, str]], day: Day | None = None
+    ) -> None:
+        self._day: Day = day or Endless()
         self._http = http
         self._base_url = base_url.rstrip("/")
         self._credentials = credentials
@@ -156,6 +160,8 @@ class Exporter:
             return answers.unreadable(f"{endpoint}: 200 without the list")
 
     def _ask(self, endpoint: str, asked: dict[str, Any]) -> Answer | Outcome:
+        if not self._day.may_ask():
+            return DAY_IS_OVER
         key, secret = self._credentials()
         try:
             return self._http.request(

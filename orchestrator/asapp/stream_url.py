@@ -5,8 +5,9 @@ streams; whether it is still good is judged only when Twilio connects. So it is 
 from when its request was sent, by the clock that all processes share. It is a secret, opaque, and passed on untouched.
 
 Redis holds it for everybody (`orchestrator:stream-url`), each process keeps a copy and looks in Redis again every few
-seconds, beside the request that is being served. One process at a time fetches (`orchestrator:stream-url-fetch`);
-after a failure nobody does for a moment. With Redis away, or with none, each process goes on for itself.
+seconds, beside the request that is being served. One process at a time fetches (`orchestrator:stream-url-fetch`), while
+the breaker of all fetches lets it; calls that wait for a URL are made due when that closes. With Redis away, or with
+none, each process goes on for itself, and rests two seconds after a failure.
 
 `at_hand` never asks ASAPP (the voice webhook), `get` and `refresh` may (workers). Nothing here raises.
 """
@@ -32,7 +33,7 @@ REFRESH_MS = 120_000
 _KEY = "orchestrator:stream-url"
 _FETCH_KEY = "orchestrator:stream-url-fetch"
 _FETCH_MS = 2000
-_AFTER_FAILURE_MS = 2000
+_REST_S = 2.0
 _LOOK_AGAIN_S = 5.0
 _PATIENCE_S = 0.5
 """How long a webhook waits for Redis when this process holds no URL: a hung Redis takes two seconds."""
@@ -60,11 +61,20 @@ class UrlSource(Protocol):
     def stream_url(self, *, requested_at_ms: int, timeout_ms: int = 2000) -> FetchedUrl | Outcome: ...
 
 
+class Breaker(Protocol):
+    """`store.breakers`: shared by all processes; a failure of Redis is an `OrchestratorError`."""
+
+    def ask(self) -> int: ...
+    def answered(self) -> None: ...
+    def failed(self, *, at_once: bool = False) -> object: ...
+
+
 class StreamUrls:
     """Thread-safe. `redis` None: this process alone. `irregular` counts URLs that Twilio is known to cut short."""
 
-    def __init__(self, redis: Redis | None, client: UrlSource, clock: Clock) -> None:
+    def __init__(self, redis: Redis | None, client: UrlSource, clock: Clock, breaker: Breaker | None = None) -> None:
         self._redis = redis
+        self._breaker = breaker
         self._client = client
         self._clock = clock
         self._kept: FetchedUrl | None = None
@@ -151,7 +161,7 @@ class StreamUrls:
         return -_CLOCK_SLACK_MS <= self._clock.now_ms() - kept.requested_at_ms <= limit_ms
 
     def _is_redis_failing(self) -> bool:
-        return self._redis is None or time.monotonic() - self._redis_failed_at < _AFTER_FAILURE_MS / 1000
+        return self._redis is None or time.monotonic() - self._redis_failed_at < _REST_S
 
     def _look(self, wait_s: float) -> None:
         """Read Redis's copy in a thread of its own (one at a time), and wait for it at most so long."""
@@ -181,8 +191,8 @@ class StreamUrls:
             done.set()
 
     def _fetch(self, timeout_ms: int) -> Outcome | None:
-        """Ask ASAPP, unless somebody does or just failed to; None then."""
-        if time.monotonic() < self._fetch_not_before or not self._fetching.acquire(blocking=False):
+        """Ask ASAPP, unless somebody does or the breaker is open; None then."""
+        if not self._fetching.acquire(blocking=False):
             return None
         try:
             if not self._may_fetch():
@@ -191,20 +201,30 @@ class StreamUrls:
             got = self._client.stream_url(requested_at_ms=requested_at, timeout_ms=timeout_ms)
             if isinstance(got, FetchedUrl):
                 got = self._keep(got)
-            if got.verdict is not Verdict.DONE:
-                self._put_off()
+            self._tell(got)
             return got
         finally:
             self._fetching.release()
 
     def _may_fetch(self) -> bool:
-        if self._redis is None or self._is_redis_failing():
-            return True
+        if self._redis is None or self._breaker is None or self._is_redis_failing():
+            return time.monotonic() >= self._fetch_not_before
         try:
-            return bool(self._redis.set(_FETCH_KEY, "1", px=_FETCH_MS + 1000, nx=True))
+            return self._breaker.ask() == 0 and self._has_turn(self._redis)
         except OrchestratorError:
             self._redis_failed_at = time.monotonic()
+            return time.monotonic() >= self._fetch_not_before
+
+    def _has_turn(self, redis: Redis) -> bool:
+        """One process at a time; and whoever had the turn just before may have brought a URL."""
+        if not redis.set(_FETCH_KEY, "1", px=_FETCH_MS + 1000, nx=True):
+            return False
+        before = self._kept
+        self._look(_PATIENCE_S)
+        if self._kept is before or not self._is_young():
             return True
+        redis.delete(_FETCH_KEY)
+        return False
 
     def _keep(self, fetched: FetchedUrl) -> Outcome:
         host = _host(fetched.url)
@@ -231,17 +251,22 @@ class StreamUrls:
         try:
             if left > 0:
                 self._redis.set(_KEY, msgspec.json.encode(fetched), px=left)
-            self._redis.delete(_FETCH_KEY)
         except OrchestratorError:
             self._redis_failed_at = time.monotonic()
 
-    def _put_off(self) -> None:
-        self._fetch_not_before = time.monotonic() + _AFTER_FAILURE_MS / 1000
-        if self._redis is not None and not self._is_redis_failing():
-            try:
-                self._redis.set(_FETCH_KEY, "1", px=_AFTER_FAILURE_MS)
-            except OrchestratorError:
-                self._redis_failed_at = time.monotonic()
+    def _tell(self, got: Outcome) -> None:
+        is_well = got.verdict is Verdict.DONE
+        self._fetch_not_before = 0.0 if is_well else time.monotonic() + _REST_S
+        if self._redis is None or self._breaker is None or self._is_redis_failing():
+            return
+        try:
+            if is_well:
+                self._breaker.answered()
+            else:
+                self._breaker.failed(at_once=got.family == "auth")
+            self._redis.delete(_FETCH_KEY)
+        except OrchestratorError:
+            self._redis_failed_at = time.monotonic()
 
 
 def _decoded(value: object) -> FetchedUrl | None:

@@ -146,7 +146,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str = ""
     detail: str = ""
     family: str = ""
-    """`429`, `5xx`, `auth`, `no-url`, or empty."""
+    """`429`, `5xx`, `auth`, `no-url`, `daily-limit`, or empty."""
     is_paced: bool = False
     """Somebody else (a breaker over all calls) decides when the next attempt goes: no ladder of the call's own."""
     sid: str | None = None

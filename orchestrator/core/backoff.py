@@ -27,6 +27,8 @@ ORPHAN_AUDIT_MS = 300_000
 RESTARTS_WINDOW_MS = 300_000
 RESTARTS_LIMIT = 10
 BUSY_MS = 250
+HEAD_START_MS = 60_000
+"""What the newest talk is ahead of others that are due, where more is due than can be done."""
 
 _START_429 = (1_000, 2_000, 4_000)
 _START_5XX = (250, 500, 1_000)
@@ -40,7 +42,7 @@ def spread(key: str, wait_ms: int) -> int:
 
 def start_wait_ms(family: str, failures: int) -> int:
     """Before the next start, after so many failures in a row: ASAPP's own steps, then 5 s steps up to 30 s."""
-    if family == "auth":
+    if family in {"auth", "daily-limit"}:
         return 30_000
     steps = _START_429 if family == "429" else _START_5XX
     if failures <= len(steps):

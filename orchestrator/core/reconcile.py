@@ -28,6 +28,7 @@ from orchestrator.core.actions import (
 )
 from orchestrator.core.applied.streams import next_stream_name
 from orchestrator.core.backoff import (
+    HEAD_START_MS,
     READ_WHILE_HEARD_MS,
     RESTARTS_LIMIT,
     STOP_DEADLINE_MS,
@@ -44,6 +45,7 @@ from orchestrator.core.people import is_customer_connected, is_stopped, pause_re
 from orchestrator.core.restarts import recent_restarts
 
 _SHORTEST_REQUEST_MS = 250
+_HEAD_START_SHRINKS = 120
 _REPEATED_REQUEST_MS = 1_000
 _NEEDS_RESET = frozenset({TranscriptionState.UNKNOWN, TranscriptionState.STOPPING, TranscriptionState.STARTING})
 _DOWN = frozenset({StreamState.FAILED, StreamState.STOPPED})
@@ -97,6 +99,17 @@ def is_urgent(call: Call, plan: Plan) -> bool:
             return True
         case _:
             return False
+
+
+def head_start_ms(call: Call, now: int) -> int:
+    """How much earlier than others a call counts as due, in a herd: the newer its talk, the more it has to lose.
+
+    A minute at most, so that no call waits longer than that behind newer ones; nothing after two hours, nor without
+    a talk.
+    """
+    if not call.was_wanted or call.wanted_since is None:
+        return 0
+    return max(0, HEAD_START_MS - max(0, now - call.wanted_since) // _HEAD_START_SHRINKS)
 
 
 # --- privacy: what must not be heard -----------------------------------------------------------------------------

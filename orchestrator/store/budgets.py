@@ -1,4 +1,8 @@
-"""Vendors' budgets, shared by all processes: requests per second, and requests at a time."""
+"""Vendors' budgets, shared by all processes: requests per second, and requests at a time.
+
+Who finds no token and says who it is waits in line: it is told when its turn will be, by its rank among those who wait
+(not by when it came), so a herd asks about twice each instead of again and again.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
 
 _take = Script("bucket_take")
 _enter = Script("places_enter")
+LATE_MS = 2_000
+"""Who asks again later than this after its turn has lost its place: it may have found something better to do."""
 
 
 class TokenBucket:
@@ -20,15 +26,19 @@ class TokenBucket:
 
     def __init__(self, redis: Redis, name: str, rate_per_s: float, burst: int, reserved_share: float = 0.2) -> None:
         self._redis = redis
-        self._key = keys.bucket(name)
+        self._keys = keys.bucket(name)
         self._rate_per_s = rate_per_s
         self._burst = burst
         self._reserve = min(burst - 1.0, burst * reserved_share)
 
-    def take(self, *, is_stop: bool = False) -> int:
-        """0: go ahead; else milliseconds after which asking again is sensible (nothing was taken)."""
+    def take(self, *, is_stop: bool = False, who: str = "", rank: int = 0) -> int:
+        """0: go ahead; else milliseconds after which asking again is sensible (nothing was taken).
+
+        `who` waits in line, behind those of a higher rank.
+        """
         reserve = 0.0 if is_stop else self._reserve
-        return int(_take.run(self._redis, [self._key], [self._rate_per_s, self._burst, reserve]))
+        asked: list[str | float] = [self._rate_per_s, self._burst, reserve, who, rank, LATE_MS]
+        return int(_take.run(self._redis, self._keys, asked))
 
 
 class ConcurrencyLimit:

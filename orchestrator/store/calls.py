@@ -227,11 +227,12 @@ class CallStore(CallReader, Indexes, ParkedEvents):
         return Applied(before, after, before is None, is_changed)
 
     def _mark_for(self, call: Call) -> tuple[int, bool]:
-        """When the call is due (0 now, -1 not at all), and whether before all others."""
-        plan = self._rules.reconcile(call, self._clock.now_ms())
+        """When the call is due (ms; -1 not at all), and whether before all others."""
+        now = self._clock.now_ms()
+        plan = self._rules.reconcile(call, now)
         is_urgent = self._rules.is_urgent(call, plan)
         if plan.action is not None:
-            return 0, is_urgent
+            return max(1, now - self._rules.head_start_ms(call, now)), is_urgent
         return (-1 if plan.look_again_at is None else max(1, plan.look_again_at)), is_urgent
 
 

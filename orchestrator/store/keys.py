@@ -125,8 +125,10 @@ DEAD_LETTERS = f"{PREFIX}:dead-letters"
 AUDIT = f"{PREFIX}:audit"
 
 
-def bucket(name: str) -> str:
-    return f"{PREFIX}:bucket:{name}"
+def bucket(name: str) -> tuple[str, str, str]:
+    """Its tokens, who waits in line for one, and until when each of them keeps its place."""
+    tag = f"{PREFIX}:{{bucket-{name}}}"
+    return f"{tag}:tokens", f"{tag}:line", f"{tag}:places"
 
 
 def places(name: str) -> str:

@@ -35,18 +35,25 @@ def never_urgent(after: Call, plan: Any) -> bool:
     return False
 
 
+def no_head_start(after: Call, now: int) -> int:
+    del after, now
+    return 0
+
+
 @dataclass(frozen=True)
 class Rules:
     """`begin`, `transition` and `reconcile` are the core's; all must be pure, for a conflict runs them again.
 
-    `is_urgent(after, plan)`: a wanted stop is needed, to be done before anything else. `measure(before, after, event)`:
-    counters to add with this commit, finite numbers by name. `is_seen_to_change(before, after)`: those who follow the
-    call are told.
+    `is_urgent(after, plan)`: a wanted stop is needed, to be done before anything else. `head_start_ms(after, now)`:
+    how much earlier than others it counts as due where more is due than can be done. `measure(before, after, event)`:
+    counters to add with this commit, finite numbers by name. `is_seen_to_change(before, after)`:
+    those who follow the call are told.
     """
 
     begin: Callable[[CallArrived | CallAdopted], Call]
     transition: Callable[[Call, Event], Call]
     reconcile: Callable[[Call, int], Plan]
     is_urgent: Callable[[Call, Any], bool] = never_urgent
+    head_start_ms: Callable[[Call, int], int] = no_head_start
     measure: Callable[[Call | None, Call, Event], Mapping[str, float]] = measure_nothing
     is_seen_to_change: Callable[[Call, Call], bool] = always_seen

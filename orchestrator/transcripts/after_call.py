@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
+from orchestrator.asapp.day import DAY_IS_OVER
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.backoff import doubling_ms, spread
@@ -82,7 +83,7 @@ def _wait_ms(services: Services, call_sid: str) -> int:
     wait_ms = budgets.messages.ask(call_sid) or budgets.after_call.take()
     if wait_ms:
         return max(wait_ms, _LEAST_WAIT_MS)
-    return 0 if budgets.asapp_day.take(call_sid, "other") else _DAY_IS_OVER_WAIT_MS
+    return _DAY_IS_OVER_WAIT_MS if budgets.asapp_day.today().is_over else 0
 
 
 def _put_together(services: Services, call: Call, stored: list[StoredMessage] | None) -> tuple[Call, dict[str, Any]]:
@@ -126,11 +127,12 @@ def _messages(services: Services, call: Call, kept: list[StoredMessage] | None) 
 
 
 def _tell_breaker(services: Services, fetched: list[StoredMessage] | Outcome) -> None:
+    if fetched == DAY_IS_OVER:
+        return  # ASAPP was not asked
     if isinstance(fetched, Outcome) and fetched.verdict in _UNWELL:
         services.budgets.messages.failed(at_once=fetched.family == "auth")
-        return
-    for call_sid in services.budgets.messages.answered().waiting:
-        services.slow_queue.mark(call_sid)
+    else:
+        services.budgets.messages.answered()
 
 
 def _keep(

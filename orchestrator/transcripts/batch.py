@@ -40,7 +40,8 @@ _TOLD_EVERY = 1000
 
 
 def exporter_of(services: Services) -> Exporter:
-    return Exporter(services.http, services.settings.asapp_api_base_url, services.settings.asapp_credentials)
+    settings = services.settings
+    return Exporter(services.http, settings.asapp_api_base_url, settings.asapp_credentials, services.budgets.asapp_day)
 
 
 def export_day(

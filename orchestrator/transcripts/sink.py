@@ -115,8 +115,7 @@ def _attempt(services: Services, delivery: Delivery, content: Content) -> int | 
     if not error:
         services.deliveries.settled(call_sid, content.digest)
         services.tally.sink_delivery("delivered")
-        for key in services.budgets.sink.answered().waiting:
-            services.slow_queue.mark(key)
+        services.budgets.sink.answered()
         log.info("sink-told", call_sid=call_sid, kind=content.kind, attempts=delivery.attempts + 1)
         return None
     services.budgets.sink.failed()

@@ -77,7 +77,8 @@ def _redis(services: Services) -> Line:
 def _stream_url(services: Services) -> Line:
     """Its absence harms no call that lives: streams are added later. It is shown, and does not make us unready."""
     age_ms = services.stream_urls.age_ms()
-    return {"ok": True, "age_s": None if age_ms is None else round(age_ms / 1000, 1)}
+    age_s = None if age_ms is None else round(age_ms / 1000, 1)
+    return {"ok": True, "age_s": age_s, "fetches": services.budgets.urls.state()}
 
 
 def _webhooks(services: Services) -> Line:
@@ -130,13 +131,25 @@ def metrics() -> Response:
 
 def _gauges(services: Services) -> dict[str, float]:
     """What is so at this moment, beside the calls."""
-    breakers = (services.budgets.starts, services.budgets.creates, services.budgets.sink)
-    is_open = {sample("orchestrator_breaker_open", breaker=each.name): float(each.is_open()) for each in breakers}
-    return is_open | {
-        "orchestrator_dead_letters": float(services.deliveries.dead_count()),
-        "orchestrator_workers": float(len(list(services.heartbeat.workers()))),
-        "orchestrator_parked_calls": float(len(poison.parked(services))),
-        "orchestrator_redis_warnings": float(len(store_health.ping(services.redis).warnings())),
+    budgets = services.budgets
+    gauges = {
+        sample("orchestrator_breaker_open", breaker=each.name): float(each.is_open()) for each in budgets.breakers
+    }
+    gauges["orchestrator_dead_letters"] = float(services.deliveries.dead_count())
+    gauges["orchestrator_workers"] = float(len(list(services.heartbeat.workers())))
+    gauges["orchestrator_parked_calls"] = float(len(poison.parked(services)))
+    gauges["orchestrator_redis_warnings"] = float(len(store_health.ping(services.redis).warnings()))
+    return gauges | _day(services)
+
+
+def _day(services: Services) -> dict[str, float]:
+    today = services.budgets.asapp_day.today()
+    if today.limit is None:
+        return {}
+    return {
+        "orchestrator_asapp_requests_today": float(today.used),
+        "orchestrator_asapp_kept_for_stops": float(today.reserved),
+        "orchestrator_asapp_daily_limit": float(today.limit),
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from orchestrator.core import events as e
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.call import Progress, StreamState, TranscriptionState
 from orchestrator.twilio import twiml
-from orchestrator.worker.guards import DAY_IS_OVER, NO_PLACE, Guards
+from orchestrator.worker.guards import NO_PLACE, Guards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,19 @@ def _place_wait_s(call: Call, action: a.VendorAction) -> float:
     return 0.0 if can_be_later and call.transcription.state is not TranscriptionState.OFF else 1.0
 
 
+@dataclass(frozen=True)
+class HeldBack:
+    """Until somebody's breaker closes: for how long at most, and by what trouble."""
+
+    for_ms: int
+    trouble: str
+
+
+def rank_of(call: Call) -> int:
+    """Who comes first where not all can: the newest talk."""
+    return call.wanted_since or 0
+
+
 class Executor:
     """Thread-safe; one per process."""
 
@@ -56,21 +70,30 @@ class Executor:
         self._services = services
         self._guards = Guards(services)
 
-    def held_back_ms(self, action: a.VendorAction, call_sid: str) -> int:
-        """How long a breaker that is open asks this action to wait; 0: go now. The call is due when it closes."""
+    def held_back(self, action: a.VendorAction, call: Call) -> HeldBack | None:
+        """By a breaker that is open; None: go now. The call is due when it closes, the newest talk first."""
+        if isinstance(action, a.CreateStream) and self._services.stream_urls.at_hand() is None:
+            urls = self._services.budgets.urls
+            for_ms = urls.join(call.call_sid, rank_of(call))
+            if for_ms:
+                return HeldBack(for_ms, "no-stream-url")
         breaker = self._guards.breaker_of(action)
-        return breaker.ask(call_sid) if breaker is not None else 0
+        for_ms = breaker.ask(call.call_sid, rank_of(call)) if breaker is not None else 0
+        who = "twilio" if isinstance(action, a.CreateStream) else "asapp"
+        return HeldBack(for_ms, f"{who}-unwell") if for_ms else None
 
-    def wait_ms(self, action: a.VendorAction) -> int:
+    def wait_ms(self, action: a.VendorAction, call: Call) -> int:
         """How long the vendors' budgets ask this action to wait; 0: go now. Stops have a share of their own."""
         if isinstance(action, _READS):
             return self._reads_wait_ms(action)
         if not isinstance(action, _ASAPP_ACTIONS):
             return 0
         is_stop = isinstance(action, a.StopTranscription) and action.purpose != "reset"
-        waiting = self._services.budgets.asapp.take(is_stop=is_stop)
-        # A wanted stop is never held back: beyond its reserved share it goes all the same.
-        return 0 if is_stop else waiting
+        budget = self._services.budgets.asapp
+        if is_stop:  # never held back: beyond its reserved share it goes all the same
+            budget.take(is_stop=True)
+            return 0
+        return budget.take(who=call.call_sid, rank=rank_of(call))
 
     def _reads_wait_ms(self, action: a.ReadCall | a.ReadLeg | a.ReadParticipants) -> int:
         """Regular looks give way to reads that something made due, and come back later rather than soon."""
@@ -94,12 +117,8 @@ class Executor:
 
     def _ask_asapp(self, call: Call, action: a.StartTranscription | a.StopTranscription) -> Outcome:
         asapp = self._services.asapp
-        if not self._guards.is_within_the_day(call, action):
-            return DAY_IS_OVER
         if isinstance(action, a.StopTranscription):
-            outcome = asapp.stop(call.call_sid, timeout_ms=action.timeout_ms)
-            self._guards.stopped(call, outcome)
-            return outcome
+            return asapp.stop(call.call_sid, timeout_ms=action.timeout_ms)
         return asapp.start(
             call.call_sid,
             customer_id=call.customer_id or call.call_sid,
@@ -182,7 +201,7 @@ class Executor:
             self._services.stream_urls.forget()
         url = self._services.stream_urls.get(_URL_WAIT_S)
         if url is None:
-            return _NO_URL
+            return replace(_NO_URL, is_paced=self._services.budgets.urls.is_open())
         return self._services.twilio.create_stream(
             call.call_sid,
             name=action.name,

@@ -242,10 +242,10 @@ class Worker:
 
     def _ask(self, call: Call, action: a.VendorAction) -> tuple[Call | None, int]:
         """Intent, request, outcome. The intent is committed against the very version that was reconciled."""
-        held_back_ms = self.executor.held_back_ms(action, call.call_sid)
-        if held_back_ms:
-            return self._held_back(call, action), held_back_ms
-        wait_ms = self.executor.wait_ms(action)
+        held_back = self.executor.held_back(action, call)
+        if held_back is not None:
+            return self._held_back(call, action, held_back.trouble), held_back.for_ms
+        wait_ms = self.executor.wait_ms(action, call)
         if wait_ms:
             return call, wait_ms
         attempt = call.attempts
@@ -261,13 +261,12 @@ class Worker:
             return self._handed_over(call, event), 0
         return self._recorded(call, event), 0
 
-    def _held_back(self, call: Call, action: a.VendorAction) -> Call | None:
+    def _held_back(self, call: Call, action: a.VendorAction, trouble: str) -> Call | None:
         """A vendor is not well and this call waits for it: a failure behind it, though it has not tried itself."""
         if call.trouble or (isinstance(action, a.StartTranscription) and action.purpose == "probe"):
             return call
-        who = "twilio" if isinstance(action, a.CreateStream) else "asapp"
         now = self.services.clock.now_ms()
-        return self._applied(call, e.TimePassed(at=now, what="held-back", subject=f"{who}-unwell"))
+        return self._applied(call, e.TimePassed(at=now, what="held-back", subject=trouble))
 
     def _handed_over(self, call: Call, event: e.CallRead) -> Call | None:
         """An agent's leg was taken for a call: what was told under it is the parent's, what still comes in included."""

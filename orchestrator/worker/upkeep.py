@@ -29,6 +29,7 @@ HEARTBEAT_TTL_S = 10
 PREFETCH_S = 1.0
 RESYNC_S = 2.0
 STORE_CHECK_S = 60.0
+DAY_CHECK_S = 10.0
 
 
 class Upkeep:
@@ -40,6 +41,7 @@ class Upkeep:
         self._stopping = stopping
         self._resync = Resync(services)
         self._warned: tuple[str, ...] = ()
+        self._has_told_of_the_day = False
 
     def threads(self) -> list[threading.Thread]:
         """Not started yet; the caller starts and joins them."""
@@ -47,6 +49,7 @@ class Upkeep:
             "heartbeat": lambda: self._repeat(HEARTBEAT_S, self._beat),
             "stream-url": lambda: self._repeat(PREFETCH_S, self._services.stream_urls.refresh),
             "store-check": lambda: self._repeat(STORE_CHECK_S, self._check_store),
+            "day-check": lambda: self._repeat(DAY_CHECK_S, self._check_day),
             "resync": lambda: self._repeat(RESYNC_S, self._resync.look),
             "counts": self._hand_counts_over,
             "batch-export": self._export_nightly,
@@ -83,6 +86,13 @@ class Upkeep:
         for warning in found if found != self._warned else ():
             log.warning("redis-warning", worker=self._worker, why=warning)
         self._warned = found
+
+    def _check_day(self) -> None:
+        """Says once that ASAPP's requests of this day run out; /readyz and the metrics say it all the time."""
+        today = self._services.budgets.asapp_day.today()
+        if today.is_near and not self._has_told_of_the_day:
+            log.warning("asapp-day-near", used=today.used, kept_for_stops=today.reserved, limit=today.limit)
+        self._has_told_of_the_day = today.is_near
 
     def _export_nightly(self) -> None:
         """Not in the first moments: a worker that starts has calls to look after."""

@@ -221,7 +221,7 @@ def _started(call: Call, action: StartTranscription, event: ActionEnded) -> Call
     )
     segment = Segment(agent_id=action.agent_id, start=event.at, stream_ids=event.outcome.stream_ids)
     call = with_segment_closed(call, event.at)
-    call = without_problems(call, "asapp-unauthorized", "asapp-refused")
+    call = without_problems(call, "asapp-unauthorized", "asapp-refused", "asapp-daily-limit")
     call = replace(call, segments=(*call.segments, segment)[-_KEPT_SEGMENTS:], trouble="", last_heard_at=event.at)
     return call if _is_stream_up(call, action.stream) else transcription_lost_its_stream(call, event.at)
 
@@ -261,6 +261,8 @@ def _start_put_off(call: Call, state: TranscriptionState, event: ActionEnded) ->
     failures = call.transcription.failures + 1
     wait_ms = 0 if outcome.is_paced else spread(call.call_sid, start_wait_ms(outcome.family or "5xx", failures))
     call = _transcription(call, state, at, failures=failures, not_before=at + wait_ms)
+    if outcome.family == "daily-limit":
+        call = with_problem(call, "asapp-daily-limit", at, outcome.detail)
     return replace(
         _with_auth_problem(call, "asapp-unauthorized", event), trouble=f"asapp-{outcome.family or 'no-answer'}"
     )

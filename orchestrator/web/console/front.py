@@ -42,6 +42,7 @@ def _around(of: Services) -> dict[str, Any]:
         "breakers": [
             ("ASAPP", "starts of transcription", of.budgets.starts.state()),
             ("Twilio", "new media streams", of.budgets.creates.state()),
+            ("ASAPP", "stream URLs", of.budgets.urls.state()),
         ],
         "requests": _requests(of.store.counters()),
         "day": today,

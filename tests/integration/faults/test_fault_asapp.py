@@ -8,10 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
+from orchestrator.asapp.day import Reserved
 from orchestrator.core import events as e
 from orchestrator.core.backoff import STOP_DEADLINE_MS
 from orchestrator.core.desired import desired
 from orchestrator.core.transition import transition
+from orchestrator.store.daily import Used
+from orchestrator.web import create_app
 from tests.integration.faults.conftest import Floor, until
 from tests.integration.faults.vendors import START, STOP, Asked, Mood
 
@@ -158,24 +161,32 @@ def test_fault_44_survey_while_on_hold(floor: Floor) -> None:
 
 
 def test_fault_12_the_daily_limit_keeps_a_stop_for_every_start(make_floor: Callable[..., Floor]) -> None:
-    """12: of six requests a day two transcriptions get start and stop; a third start is refused, and told."""
-    floor = make_floor(ASAPP_DAILY_LIMIT="5")
+    """12: of six requests a day one is a URL's, and two transcriptions get start and stop; a third is refused, told."""
+    floor = make_floor(ASAPP_DAILY_LIMIT="6", METRICS_TOKEN="fake-metrics")
+    until(floor.services.stream_urls.at_hand, 5, "a URL is at hand")
     first, second, third = (floor.talk(number) for number in range(3))
     until(lambda: sum(floor.state(sid) == "transcribing" for sid in (first, second, third)) == 2, 5, "two are on")
     (late,) = [sid for sid in (first, second, third) if floor.state(sid) != "transcribing"]
     floor.reaches(late, "interrupted")
     today = floor.services.budgets.asapp_day.today()
     assert today.is_near
-    assert today.used + today.reserved <= 5
+    assert today.used + today.reserved <= 6
+    assert [each.id for each in floor.call(late).problems] == ["asapp-daily-limit"]
+    client = create_app(services=floor.services).test_client()
+    assert '"problem":"daily-limit-near"' in client.get("/readyz").text
+    metrics = client.get("/metrics", headers={"Authorization": "Bearer fake-metrics"}).text
+    assert "orchestrator_asapp_daily_limit 6" in metrics
+    assert "orchestrator_asapp_kept_for_stops 2" in metrics
     for sid in {first, second, third} - {late}:
         floor.hold(sid)
         floor.reaches(sid, "paused")
     assert len(floor.vendors.requests(START, late)) == 0
-    assert floor.services.budgets.asapp_day.today().used <= 5
+    assert floor.services.budgets.asapp_day.today() == Used(5, 0, 6)
+    assert len(floor.vendors.asked) - len(floor.vendors.requests("/2010-04-01/")) == 5, "what ASAPP was asked in all"
 
 
 def test_fault_12_without_a_limit_nothing_is_counted(floor: Floor) -> None:
     """12: the default."""
-    assert floor.services.budgets.asapp_day.take("x", "start")
+    assert floor.services.budgets.asapp_day.reserve("x") is Reserved.NEW
     assert floor.services.budgets.asapp_day.today().limit is None
     assert not floor.services.redis.execute_command("KEYS", "*daily*")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
 from orchestrator.asapp.client import FetchedUrl
 from orchestrator.core import events as e
 from orchestrator.core.call import Progress
+from orchestrator.web import create_app
 from tests.integration.faults.conftest import Floor, until
-from tests.integration.faults.vendors import CREATE, STOP, URL, Asked, Mood
+from tests.integration.faults.vendors import CREATE, STOP, URL, Asked, Mood, Vendors
 
 
 def broken(floor: Floor, number: int = 0) -> str:
@@ -93,6 +97,28 @@ def test_fault_18_a_url_that_opens_no_stream_is_not_used_again(floor: Floor) -> 
     until(lambda: creates(floor, sid), 5, "another stream is made")
     assert b"old" not in creates(floor, sid)[0].body
     assert len(floor.vendors.requests(URL)) == fetched + 1
+
+
+def test_fault_19_calls_that_need_a_url_wait_for_one_probe(vendors: Vendors, make_floor: Callable[..., Floor]) -> None:
+    """19: none at hand and ASAPP has none: it is asked every 2 s by one, `/readyz` says so, and all go on together."""
+    vendors.moods[URL] = Mood(503, b"{}")
+    floor = make_floor()
+    urls, now = floor.services.budgets.urls, floor.services.clock.now_ms()
+    sids = [floor.sid(number) for number in range(10)]
+    for sid in sids:
+        floor.services.store.begin(e.CallArrived(at=now, call_sid=sid, profile=floor.services.profiles.default))
+        floor.tell(sid, e.AgentConnected(at=now, agent_id="amy"))
+    until(lambda: urls.state()["waiting"] == len(sids), 15, "all wait for it")
+    assert {floor.state(sid) for sid in sids} == {"interrupted"}
+    page = create_app(services=floor.services).test_client().get("/readyz")
+    assert '"fetches":{"open":true' in page.text
+    before, began = len(vendors.requests(URL)), time.monotonic()
+    until(lambda: len(vendors.requests(URL)) >= before + 2, 8, "probes go on")
+    assert len(vendors.requests(URL)) - before <= 2 + (time.monotonic() - began) / 2, "no storm"
+    assert not creates(floor, sids[0])
+    vendors.moods.clear()
+    until(lambda: all(is_requested(floor, sid) for sid in sids), 5, "every stream is made")
+    assert not urls.is_open()
 
 
 def test_fault_8_reads_that_twilio_refuses_us_are_told(floor: Floor) -> None:

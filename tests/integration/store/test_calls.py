@@ -10,7 +10,7 @@ from typing import cast
 import msgspec
 import pytest
 
-from orchestrator.clock import ManualClock
+from orchestrator.clock import Clock, ManualClock
 from orchestrator.core.call import Call, Progress
 from orchestrator.core.events import AuditRequested, CallAdopted, CallArrived, Event
 from orchestrator.core.profile import Profile
@@ -305,6 +305,26 @@ def test_the_core_agrees_with_the_store(redis: Redis) -> None:
     assert first.after == msgspec.structs.replace(begin(event), version=1)
     assert again is not None
     assert store.load("CA1") == again.after
+
+
+def test_what_has_a_head_start_is_claimed_first(redis: Redis, arrived: Arrive) -> None:
+    """Of calls that are all due the one that was due last may be the first; a wanted stop is before all of them."""
+    starts = {"CA1": 0, "CA2": 20_000, "CA3": 60_000, "CA4": 0}
+    rules = Rules(
+        begin=lambda event: Call(call_sid=event.call_sid, profile=event.profile, created_at=event.at),
+        transition=lambda call, _event: call,
+        reconcile=lambda _call, _now: SimpleNamespace(action="look", look_again_at=None),
+        is_urgent=lambda call, _plan: call.call_sid == "CA4",
+        head_start_ms=lambda call, _now: starts[call.call_sid],
+    )
+    store = CallStore(redis, rules=rules, clock=Clock(redis), call_ttl_s=3600)
+    for sid in starts:
+        store.begin(arrived(sid))
+    queue = DueQueue(redis, store.keys)
+
+    claims = [queue.claim("worker") for _ in starts]
+
+    assert [claim and claim.key for claim in claims] == ["CA4", "CA3", "CA2", "CA1"]
 
 
 def test_parked_events_are_taken_once(store: CallStore) -> None:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
+from orchestrator.store import keys
+from orchestrator.store.breakers import NET_MS, Breaker
 from orchestrator.store.budgets import ConcurrencyLimit, TokenBucket
 from orchestrator.store.connect import Redis
 from orchestrator.store.heartbeat import Heartbeat, Lease
 from orchestrator.store.keys import Keys
+from orchestrator.store.queue import DueQueue
 from orchestrator.store.utterances import UtteranceStore
 
 Eventually = Callable[[Callable[[], object]], None]
@@ -33,7 +36,72 @@ def test_a_bucket_fills_by_the_clock(redis: Redis, eventually: Eventually) -> No
     assert 1 <= bucket.take() <= 50
 
     eventually(lambda: bucket.take() == 0)
-    assert redis.execute_command("TTL", "orchestrator:bucket:asapp") > 0
+    assert redis.execute_command("TTL", keys.bucket("asapp")[0]) > 0
+
+
+def test_who_waits_for_a_token_is_told_its_turn(redis: Redis) -> None:
+    """By rank and not by arrival: one token's time apart, and whoever comes with a higher rank goes before."""
+    bucket = TokenBucket(redis, "asapp", rate_per_s=1, burst=1)
+    assert bucket.take() == 0
+    turns = {who: bucket.take(who=who, rank=rank) for rank, who in enumerate(("old", "new", "newest"), start=1)}
+    assert all(900 < wait <= 1000 for wait in turns.values()), "each was the first of all when it asked"
+    again = [bucket.take(who=who, rank=rank) for rank, who in enumerate(("old", "new", "newest"), start=1)]
+    assert [round(wait / 1000) for wait in again] == [3, 2, 1]
+    assert all(redis.execute_command("TTL", key) > 0 for key in keys.bucket("asapp"))
+
+
+def test_who_does_not_come_back_gives_its_place_up(redis: Redis, eventually: Eventually) -> None:
+    """A call that found something better to do keeps nobody waiting for longer than two seconds after its turn."""
+    bucket = TokenBucket(redis, "asapp", rate_per_s=20, burst=1)
+    assert bucket.take() == 0
+    bucket.take(who="gone", rank=2)
+    assert bucket.take(who="left", rank=1) > 50, "behind the one who is expected"
+    eventually(lambda: bucket.take(who="left", rank=1) == 0)
+    assert redis.execute_command("ZCARD", keys.bucket("asapp")[1]) == 0
+
+
+def test_stops_wait_in_no_line(redis: Redis) -> None:
+    """However many wait, a stop finds the reserve."""
+    bucket = TokenBucket(redis, "asapp", rate_per_s=0.1, burst=10)
+    for number in range(50):
+        bucket.take(who=f"CA{number}", rank=number)
+    assert bucket.take(is_stop=True) == 0
+
+
+def test_a_breaker_opens_after_five_failures_in_a_row(redis: Redis) -> None:
+    """An answer in between begins anew; one probe goes while it is open, sent by those who may."""
+    breaker = Breaker(redis, "asapp-starts", nobody)
+    for _ in range(4):
+        assert not breaker.failed().is_open
+    breaker.answered()
+    assert [breaker.failed().is_opened for _ in range(5)] == [False] * 4 + [True]
+    assert 0 < breaker.ask("CA1") <= 2_000
+    assert breaker.ask("CA2") == NET_MS, "somebody else is to send the probe"
+    redis.execute_command("HSET", keys.breaker("asapp-starts"), "open_until", 1)
+    assert breaker.join("CA3") == NET_MS
+    assert breaker.ask("CA1") == 0
+    assert breaker.ask("CA2") > 0
+    assert breaker.state() == {"open": True, "failures": 5, "waiting": 3}
+    breaker.answered()
+    assert breaker.ask("CA2") == 0
+
+
+def nobody(_who: str, _due_ms: int) -> None:
+    """Is woken."""
+
+
+def test_a_breaker_that_closes_wakes_the_newest_first(redis: Redis) -> None:
+    """All are due at once, a millisecond apart in the order of their ranks."""
+    queue = DueQueue(redis, Keys())
+    breaker = Breaker(redis, "asapp-starts", queue.mark)
+    breaker.failed(at_once=True)
+    for rank in (3, 9, 1, 7):
+        breaker.ask(f"CA{rank}", rank)
+    breaker.answered()
+    scores = redis.execute_command("ZRANGE", Keys().queue("calls", 0).due, 0, -1, "WITHSCORES")
+    assert [who.decode() for who, _ in scores] == ["CA9", "CA7", "CA3", "CA1"]
+    times = [int(float(at)) for _, at in scores]
+    assert times == list(range(times[0], times[0] + 4))
 
 
 def test_places_are_limited(redis: Redis) -> None:

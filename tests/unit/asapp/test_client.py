@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from orchestrator.asapp.client import AsappClient, FetchedUrl
+from orchestrator.asapp.day import DAY_IS_OVER, Reserved
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.profile import Profile
 from orchestrator.http import Http
@@ -317,3 +318,82 @@ def test_health(server: ScriptedServer, client: AsappClient, script: Script, ver
     """Healthy needs both the status and the word."""
     server.script.append(script)
     assert client.health().verdict is verdict
+
+
+class DayBook:
+    """A day that notes what it is told, and allows what the test says."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.allows = True
+        self.reserved = Reserved.NEW
+
+    def may_ask(self) -> bool:
+        self.told.append("asked")
+        return self.allows
+
+    def reserve(self, call_sid: str) -> Reserved:
+        self.told.append(f"reserved {call_sid == CALL}")
+        return self.reserved if self.allows else Reserved.REFUSED
+
+    def release(self, call_sid: str) -> None:
+        self.told.append(f"released {call_sid == CALL}")
+
+    def sent(self) -> None:
+        self.told.append("sent")
+
+
+@pytest.fixture
+def day() -> DayBook:
+    return DayBook()
+
+
+@pytest.fixture
+def limited(server: ScriptedServer, day: DayBook) -> Iterator[AsappClient]:
+    http = Http(4)
+    yield AsappClient(http, server.url, lambda: ("fake-id", "fake-secret"), day=day)
+    http.close()
+
+
+def test_every_request_is_counted_for_the_day(server: ScriptedServer, limited: AsappClient, day: DayBook) -> None:
+    """URLs, lists and health are asked for first, a start reserves its stop, a stop is told once it was sent."""
+    server.script += [answer(200, {})] * 3 + [answer(200, both()), answer(503, {}), answer(200, both())]
+    limited.stream_url(requested_at_ms=1)
+    limited.messages(CALL)
+    limited.health()
+    start(limited)
+    stop(limited)
+    stop(limited)
+    assert day.told == ["asked", "asked", "asked", "reserved True", "sent", "sent", "released True"]
+
+
+def test_a_day_that_is_used_up_refuses_all_but_stops(
+    server: ScriptedServer, limited: AsappClient, day: DayBook
+) -> None:
+    """ASAPP is not asked, and the outcome says why."""
+    day.allows = False
+    refused = [limited.stream_url(requested_at_ms=1), limited.messages(CALL), limited.health(), start(limited)]
+    assert refused == [DAY_IS_OVER] * 4
+    assert not server.asked
+    server.script.append(answer(200, both()))
+    assert stop(limited).verdict is Verdict.DONE
+
+
+@pytest.mark.parametrize(
+    ("script", "reserved", "is_released"),
+    [
+        (answer(429, {}), Reserved.NEW, True),
+        (answer(422, {}), Reserved.NEW, True),
+        (answer(429, {}), Reserved.ALREADY, False),
+        (answer(503, {}), Reserved.NEW, False),
+        (answer(400, envelope("400-203")), Reserved.ALREADY, True),
+    ],
+)
+def test_a_start_that_certainly_left_it_off_keeps_no_stop(
+    server: ScriptedServer, limited: AsappClient, day: DayBook, script: Script, reserved: Reserved, is_released: bool
+) -> None:
+    """What an earlier start has kept stays kept, unless ASAPP says that there is no stream."""
+    server.script.append(script)
+    day.reserved = reserved
+    start(limited)
+    assert ("released True" in day.told) == is_released

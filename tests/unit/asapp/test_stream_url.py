@@ -62,6 +62,23 @@ class FakeRedis:
         return sum(self.values.pop(name, None) is not None for name in names)
 
 
+class FakeBreaker:
+    """Open or not as the test says; `told` is what it was told."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self.told: list[str] = []
+
+    def ask(self) -> int:
+        return 1_000 if self.is_open else 0
+
+    def answered(self) -> None:
+        self.told.append("answered")
+
+    def failed(self, *, at_once: bool = False) -> None:
+        self.told.append("failed at once" if at_once else "failed")
+
+
 class FakeAsapp:
     """Answers a new URL each time, or what the test put in `answers`."""
 
@@ -97,8 +114,13 @@ def asapp() -> FakeAsapp:
 
 
 @pytest.fixture
-def urls(redis: FakeRedis, asapp: FakeAsapp, clock: SteppedClock) -> StreamUrls:
-    return StreamUrls(redis, asapp, clock)
+def breaker() -> FakeBreaker:
+    return FakeBreaker()
+
+
+@pytest.fixture
+def urls(redis: FakeRedis, asapp: FakeAsapp, clock: SteppedClock, breaker: FakeBreaker) -> StreamUrls:
+    return StreamUrls(redis, asapp, clock, breaker)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -126,7 +148,7 @@ def test_one_fetch_serves_all_processes(
     other = StreamUrls(redis, asapp, clock)
     assert other.at_hand() == other.at_hand() == other.get(1) == "wss://media.example/t/1"
     assert asapp.asked == 1
-    assert redis.gets == 2
+    assert redis.gets == 3, "before it asked, with its turn to ask, and the other one's look"
     assert redis.lives[KEY] == 240_000
     assert FETCH_KEY not in redis.values
     assert "t/1" not in repr(other)
@@ -162,19 +184,46 @@ def test_refresh_fetches_ahead(urls: StreamUrls, asapp: FakeAsapp, clock: Steppe
     assert (asapp.asked, urls.at_hand()) == (2, "wss://media.example/t/2")
 
 
-def test_a_failed_refresh_leaves_the_old_one_and_rests(
-    urls: StreamUrls, redis: FakeRedis, asapp: FakeAsapp, clock: SteppedClock
-) -> None:
-    """An outage does not take away a URL that is still good, and nobody asks again at once."""
+def test_a_failed_refresh_leaves_the_old_one(urls: StreamUrls, asapp: FakeAsapp, clock: SteppedClock) -> None:
+    """An outage does not take away a URL that is still good, and the next attempt is not kept from trying."""
     urls.refresh()
     clock.ms += 200_000
     asapp.answers = [DOWN]
     assert urls.refresh() == DOWN
     assert urls.at_hand() == "wss://media.example/t/1"
+    assert urls.refresh() is not None
+    assert urls.at_hand() == "wss://media.example/t/3"
+
+
+def test_an_open_breaker_keeps_everybody_from_asking(urls: StreamUrls, asapp: FakeAsapp, breaker: FakeBreaker) -> None:
+    """Whoever needs a URL waits for whoever probes."""
+    breaker.is_open = True
     assert urls.refresh() is None
-    assert StreamUrls(redis, asapp, clock).refresh() is None
-    assert asapp.asked == 2
-    assert redis.lives[FETCH_KEY] == 2000
+    assert urls.get(0.1) is None
+    assert asapp.asked == 0
+    breaker.is_open = False
+    assert urls.get(0.1) is not None
+
+
+def test_the_breaker_is_told_of_every_answer(urls: StreamUrls, asapp: FakeAsapp, breaker: FakeBreaker) -> None:
+    """Refused credentials open it at once."""
+    unauthorized = Outcome(verdict=Verdict.REFUSED_FOR_NOW, family="auth")
+    asapp.answers = [DOWN, "http://not.usable", unauthorized, "wss://media.example/t"]
+    for _ in range(4):
+        urls.refresh()
+    assert breaker.told == ["failed", "failed", "failed at once", "answered"]
+
+
+def test_alone_a_process_rests_after_a_failure(
+    redis: FakeRedis, asapp: FakeAsapp, clock: SteppedClock, breaker: FakeBreaker
+) -> None:
+    """With Redis away no breaker is shared: nobody here asks again at once."""
+    redis.broken = True
+    urls = StreamUrls(redis, asapp, clock, breaker)
+    asapp.answers = [DOWN]
+    assert urls.refresh() == DOWN
+    assert urls.refresh() is None
+    assert (asapp.asked, breaker.told) == (1, [])
 
 
 def test_get_answers_at_once_when_the_fetch_fails(urls: StreamUrls, asapp: FakeAsapp) -> None:
@@ -196,10 +245,12 @@ def test_many_threads_fetch_once(urls: StreamUrls, asapp: FakeAsapp) -> None:
     assert asapp.asked == 1
 
 
-def test_many_processes_fetch_once(redis: FakeRedis, asapp: FakeAsapp, clock: SteppedClock) -> None:
+def test_many_processes_fetch_once(
+    redis: FakeRedis, asapp: FakeAsapp, clock: SteppedClock, breaker: FakeBreaker
+) -> None:
     """Another process at it: its URL is waited for."""
     hold = asapp.hold = threading.Event()
-    fetching, *others = (StreamUrls(redis, asapp, clock) for _ in range(3))
+    fetching, *others = (StreamUrls(redis, asapp, clock, breaker) for _ in range(3))
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(fetching.get, 5)
         asapp.begun.wait(5)

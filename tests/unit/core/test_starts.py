@@ -6,7 +6,8 @@ import pytest
 
 from orchestrator.core import events as e
 from orchestrator.core.actions import Outcome, StartTranscription, StopTranscription, Verdict
-from orchestrator.core.backoff import REASSERT_MS, SETTLE_MS, spread
+from orchestrator.core.backoff import HEAD_START_MS, REASSERT_MS, SETTLE_MS, spread
+from orchestrator.core.reconcile import head_start_ms
 from tests.unit.core.given import CUSTOMER, Story
 
 
@@ -338,3 +339,23 @@ def test_assertion_whose_time_came_while_on_is_dropped() -> None:
     assert story.transcription == "on"
     story.at(600_000).customer_held().answers()
     assert story.call.reassert_stop_at is None
+
+
+def test_a_start_refused_for_the_day_is_told_and_tried_every_half_minute() -> None:
+    """ASAPP's day is used up: a problem that people see, until the next day's start is accepted."""
+    story = Story().arrives().stream_started().customer_joins().agent_joins()
+    story.answers(Verdict.REFUSED_FOR_NOW, family="daily-limit", detail="used up")
+    assert (story.problems, story.state) == (["asapp-daily-limit"], "interrupted")
+    assert 30_000 <= (story.look_again_in() or 0) <= 33_000
+    assert story.at(33_000).answers().problems == []
+
+
+def test_the_newest_talk_is_ahead_in_a_herd() -> None:
+    """At its beginning a minute ahead of others that are due, after two hours no more, and never without a talk."""
+    story = Story().arrives()
+    assert head_start_ms(story.call, story.now) == 0
+    story.stream_started().customer_joins().agent_joins()
+    assert head_start_ms(story.call, story.now - 1) == head_start_ms(story.call, story.now) == HEAD_START_MS
+    assert head_start_ms(story.call, story.now + 3_600_000) == HEAD_START_MS // 2
+    assert head_start_ms(story.call, story.now + 8_000_000) == 0
+    assert head_start_ms(story.customer_held().call, story.now) == 0
