@@ -1,9 +1,9 @@
 """Circuit breakers, shared by all workers: one for each kind of request that a failing vendor need not get from all.
 
 Five failures in a row, over all calls, open a breaker; a failure that is the configuration's (credentials) does so
-alone. While it is open one request every two seconds (`probe_ms`) is let through as a probe. Who is refused is remembered, and made
-due when it closes: all at once, a millisecond apart, so that the highest rank comes first (the newest talk; the
-vendors' budgets pace them). Stops never ask a breaker.
+alone. While it is open one request every two seconds (`probe_ms`) is let through as a probe. Who is refused is
+remembered, and made due when it closes: all at once, a millisecond apart, so that the highest rank comes first (the
+newest talk; the vendors' budgets pace them). Stops never ask a breaker.
 """
 
 from __future__ import annotations

@@ -83,8 +83,8 @@ class DailyLimit:
         """Raises StoreUnavailable."""
         if self._limit is None:
             return Used()
-        _, _, used, reserved = self._run("count")
-        return Used(used, reserved, self._limit)
+        used = int(self._redis.execute_command("GET", keys.daily(self._today())) or 0) + self._uncounted
+        return Used(used, int(self._redis.execute_command("ZCARD", keys.DAILY_LIVE)), self._limit)
 
     def _safely(self, kind: str, call_sid: str = "") -> tuple[bool, bool]:
         """Whether it may go, and whether a stop was newly reserved; with the store away it may, and counts later."""

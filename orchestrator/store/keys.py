@@ -140,7 +140,7 @@ def breaker(name: str) -> str:
 
 
 def breaker_waiting(name: str) -> str:
-    return f"{PREFIX}:{{breaker-{name}}}:waiting"
+    return f"{PREFIX}:{{breaker-{name}}}:line"
 
 
 def daily(day: str) -> str:

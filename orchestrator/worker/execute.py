@@ -85,7 +85,7 @@ class Executor:
     def wait_ms(self, action: a.VendorAction, call: Call) -> int:
         """How long the vendors' budgets ask this action to wait; 0: go now. Stops have a share of their own."""
         if isinstance(action, _READS):
-            return self._reads_wait_ms(action)
+            return self._reads_wait_ms(action, call)
         if not isinstance(action, _ASAPP_ACTIONS):
             return 0
         is_stop = isinstance(action, a.StopTranscription) and action.purpose != "reset"
@@ -95,10 +95,11 @@ class Executor:
             return 0
         return budget.take(who=call.call_sid, rank=rank_of(call))
 
-    def _reads_wait_ms(self, action: a.ReadCall | a.ReadLeg | a.ReadParticipants) -> int:
+    def _reads_wait_ms(self, action: a.ReadCall | a.ReadLeg | a.ReadParticipants, call: Call) -> int:
         """Regular looks give way to reads that something made due, and come back later rather than soon."""
         is_audit = not isinstance(action, a.ReadLeg) and action.why == "audit"
-        waiting = self._services.budgets.reads.take(is_stop=not is_audit)
+        rank = 0 if is_audit else 1 + rank_of(call)
+        waiting = self._services.budgets.reads.take(is_stop=not is_audit, who=call.call_sid, rank=rank)
         return max(waiting, _AUDIT_WAIT_MS) if waiting and is_audit else waiting
 
     def run(self, call: Call, action: a.VendorAction, attempt: int) -> e.Event:

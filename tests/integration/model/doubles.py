@@ -194,6 +194,9 @@ class Twilio:
 class Url:
     """In place of `StreamUrls`: one is always at hand."""
 
+    def at_hand(self) -> str | None:
+        return "wss://media.asapp.example/fake"
+
     def get(self, wait_s: float) -> str | None:
         del wait_s
         return "wss://media.asapp.example/fake"
@@ -242,12 +245,15 @@ class ModelWorker:
         built = services_module.build(Settings.from_environment(_ENVIRONMENT))
         for budget in vars(built.budgets).values():
             budget._redis = redis
+        queue = DueQueue(redis, KEYS)
+        for breaker in built.budgets.breakers:
+            breaker._wake = queue.mark
         return dataclasses.replace(
             built,
             clock=clock,
             redis=redis,
             store=call_store(redis, clock),
-            queue=DueQueue(redis, KEYS),
+            queue=queue,
             slow_queue=DueQueue(redis, KEYS, "slow"),
             utterances=UtteranceStore(redis, KEYS, ttl_s=3600),
             asapp=cast("AsappClient", Asapp(self.world, gate, renew)),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_of
+
 from msgspec.structs import replace
 
 from orchestrator.core import events as e
-from orchestrator.core.actions import ReadCall, ReadLeg, ReadParticipants
+from orchestrator.core.actions import Outcome, ReadCall, ReadLeg, ReadParticipants, StartTranscription, Verdict
 from orchestrator.core.call import Progress
 from orchestrator.core.desired import desired, state_of
 from orchestrator.core.people import is_customer_held
 from orchestrator.store import keys
+from orchestrator.store.budgets import TokenBucket
+from orchestrator.store.keys import Keys
+from orchestrator.worker.loop import Worker
 from orchestrator.worker.resync import MARK, Resync
 from tests.integration.worker.conftest import Desk
 
@@ -103,6 +108,19 @@ def test_regular_looks_are_budgeted_and_leave_room_for_others(desk: Desk) -> Non
     assert executor.wait_ms(ReadCall(why="adopted from api"), call) == 0
 
 
+def test_a_herd_of_looks_is_told_its_turns(desk: Desk) -> None:
+    """After Redis was away every call is to be looked at: each is told when, not to ask again and again."""
+    executor = desk.worker.executor
+    talk(desk)
+    call = desk.call(CUSTOMER)
+    herd = [replace(call, call_sid=f"CA{number:032x}", wanted_since=number) for number in range(200)]
+    waits = [executor.wait_ms(ReadCall(why="Redis was away"), each) for each in herd]
+    assert 40 <= waits.count(0) <= 60, "the burst goes at once"
+    again = [executor.wait_ms(ReadCall(why="Redis was away"), each) for each in herd[-50:]]
+    assert again == sorted(again, reverse=True), "the newest talk first"
+    assert 800 <= max(again) <= 1_100, "one after the other, 50 in a second"
+
+
 def listed(desk: Desk, *legs: dict[str, object]) -> None:
     desk.vendors.resources["/Calls.json"] = {"calls": list(legs), "page": 0, "page_size": 100, "next_page_uri": None}
 
@@ -134,6 +152,42 @@ def test_an_emptied_redis_is_filled_from_twilio(desk: Desk) -> None:
 
 def vendors_sids(desk: Desk) -> set[str]:
     return {str(leg["sid"]) for leg in desk.vendors.resources["/Calls.json"]["calls"]}
+
+
+def silent_talk(desk: Desk) -> None:
+    """Transcribed for two minutes, and nothing heard in them; a regular look has just been made."""
+    talk(desk)
+    at = desk.services.clock.now_ms() - 110_000
+    start = StartTranscription(agent_id="amy", stream="asapp-1")
+    desk.tell(
+        CUSTOMER,
+        e.ActionIntended(at=at, action=start, attempt=1, worker="test"),
+        e.ActionEnded(at=at, action=start, attempt=1, outcome=Outcome(verdict=Verdict.DONE)),
+    )
+    desk.vendors.room(ROOM, **{CUSTOMER: False, AGENT: False})
+
+
+def test_probes_go_by_the_budget_of_starts(desk: Desk) -> None:
+    """With it spent nothing is asked and the probe comes back later; a hold's stop goes all the same."""
+    budget = TokenBucket(desk.services.redis, "test", rate_per_s=0.01, burst=2)
+    services = replace_of(desk.services, budgets=replace_of(desk.services.budgets, asapp=budget))
+    poor = Desk(services, Worker(services, threads=1), desk.vendors)
+    silent_talk(poor)
+    assert budget.take() == 0, "what a start may have is gone"
+    poor.turns()
+    assert desk.vendors.requests("/start-streaming") == []
+    due = desk.services.redis.execute_command("ZSCORE", Keys().queue("calls", 0).due, CUSTOMER)
+    assert float(due) > desk.services.clock.now_ms() + 10_000, "when its turn is"
+    poor.tell(CUSTOMER, e.HoldReported(at=desk.services.clock.now_ms()))
+    poor.turns()
+    assert len(desk.vendors.requests("/stop-streaming")) == 1
+
+
+def test_a_probe_is_sent_where_there_is_a_budget(desk: Desk) -> None:
+    """The same call, asked about at once, and once."""
+    silent_talk(desk)
+    desk.turns()
+    assert len(desk.vendors.requests("/start-streaming")) == 1
 
 
 def inbound(desk: Desk, count: int, number: str = "+15555550100") -> list[dict[str, object]]:
