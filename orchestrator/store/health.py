@@ -60,13 +60,24 @@ def ping(redis: Redis) -> Health:
     )
 
 
-def _version(redis: Redis) -> str:
+def identity(redis: Redis) -> frozenset[str]:
+    """Of the servers that answer: another one after a restart or a failover. Empty where INFO is forbidden."""
+    return frozenset(str(info.get("run_id", "")) for info in _infos(redis))
+
+
+def _infos(redis: Redis) -> list[dict[str, object]]:
+    """INFO of the server, or of each node of a Cluster."""
     try:
         info = redis.execute_command("INFO", "server")
     except StoreUnavailable:
+        return []
+    return [info] if "redis_version" in info else list(info.values())
+
+
+def _version(redis: Redis) -> str:
+    info = next(iter(_infos(redis)), None)
+    if info is None:
         return UNKNOWN
-    if "redis_version" not in info:  # Cluster answers by node
-        info = next(iter(info.values()), {})
     name = "Valkey" if "valkey_version" in info else "Redis"
     return f"{name} {info.get('valkey_version') or info.get('redis_version', UNKNOWN)}"
 

@@ -137,6 +137,7 @@ class Worker:
                     continue
             except OrchestratorError as error:
                 log.warning("store-unavailable", worker=self.name, error=error.error_id)
+                self.upkeep.store_was_away()
                 self.stopping.wait(_STORE_PAUSE_S)
                 continue
             self._work_safely(claim)

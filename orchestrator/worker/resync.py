@@ -1,5 +1,8 @@
 """After Redis was away every live call is compared with Twilio; after Redis was found empty, calls are found again.
 
+It was away when somebody could not reach it, and when it is another server than before: a restart or a failover that
+nobody noticed may have forgotten what was acknowledged last.
+
 A mark in Redis tells that this has been done for the data that is there. Whoever finds it missing lists Twilio's calls
 in progress and adopts the customers' legs that are ours: calls to numbers whose voice URL leads here or that a profile
 names, and children of agents' devices. One process does it at a time, by a lease; a mark is set only when it is done,
@@ -16,6 +19,7 @@ from orchestrator.core.events import AuditRequested, CallAdopted
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
 from orchestrator.store.errors import CallIsOver
+from orchestrator.store.health import identity
 from orchestrator.store.heartbeat import Lease
 from orchestrator.store.keys import PREFIX
 
@@ -38,18 +42,25 @@ class Resync:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.was_away = False
+        """Whoever sees Redis away may say so."""
+        self._server: frozenset[str] | None = None
 
     def look(self) -> None:
         try:
             is_marked = self._services.redis.execute_command("GET", MARK) is not None
+            if not is_marked:
+                self._find_calls(Lease(self._services.redis, "resync"))
+            if self._has_been_away():
+                self._audit_all(Lease(self._services.redis, "reconnected"))
         except OrchestratorError:
             self.was_away = True
             raise
-        if not is_marked:
-            self._find_calls(Lease(self._services.redis, "resync"))
-        if self.was_away:
-            self._audit_all(Lease(self._services.redis, "reconnected"))
-        self.was_away = False
+
+    def _has_been_away(self) -> bool:
+        """Since this was last asked."""
+        was_away, self.was_away = self.was_away, False
+        before, self._server = self._server, identity(self._services.redis)
+        return was_away or (before is not None and before != self._server)
 
     def _audit_all(self, lease: Lease) -> None:
         """The reads themselves are paced by their budget."""

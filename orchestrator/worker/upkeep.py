@@ -43,6 +43,10 @@ class Upkeep:
         self._warned: tuple[str, ...] = ()
         self._has_told_of_the_day = False
 
+    def store_was_away(self) -> None:
+        """Some thread could not reach Redis: live calls are compared with Twilio once it is back."""
+        self._resync.was_away = True
+
     def threads(self) -> list[threading.Thread]:
         """Not started yet; the caller starts and joins them."""
         tasks: dict[str, Callable[[], None]] = {

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import pytest
 from flask.testing import FlaskClient
+from structlog.testing import capture_logs
 
 from orchestrator.core import events as e
 from orchestrator.core.call import TranscriptionState
-from orchestrator.store import keys
+from orchestrator.store import health, keys
+from orchestrator.store.connect import Redis, connect
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.web import create_app
-from orchestrator.worker.resync import MARK
+from orchestrator.worker.resync import MARK, Resync
 from orchestrator.worker.upkeep import RESYNC_S
 from tests.integration.conftest import RedisServer
 from tests.integration.faults.conftest import Floor, until
@@ -123,6 +125,43 @@ def test_fault_31_after_a_reconnect_live_calls_are_compared(linked: Linked) -> N
     linked.link.mend()
     floor.reaches(sid, "ended", 8)
     until(lambda: floor.call(sid).transcription.state is TranscriptionState.OFF, 5, "and off")
+
+
+def test_fault_31_an_outage_between_two_looks_is_noticed(linked: Linked) -> None:
+    """31: cut and mended before the upkeep looks again: the threads that met it say so."""
+    floor = linked.floor
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    floor.vendors.leg_status = "completed"
+    with capture_logs() as logs:
+        linked.link.cut()
+        until(lambda: any(each["event"] == "store-unavailable" for each in logs), 3, "a thread has met it")
+        linked.link.mend()
+    floor.reaches(sid, "ended", 8)
+
+
+def test_fault_31_another_server_is_noticed(redis: Redis, more_redis: Callable[..., RedisServer]) -> None:
+    """31: a restart that fell between all requests: the server's own id tells."""
+    before, again = health.identity(redis), health.identity(redis)
+    assert before == again != frozenset()
+    other = connect(more_redis().url)
+    assert health.identity(other) != before
+    other.close()
+
+
+def test_fault_31_a_server_that_was_restarted_has_live_calls_compared(
+    redis: Redis, make_floor: MakeFloor, more_redis: Callable[..., RedisServer]
+) -> None:
+    """31: the same upkeep before and after finds another server, once."""
+    floor = make_floor(has_worker=False)
+    resync = Resync(floor.services)
+    sid = floor.talk()
+    resync.look()
+    assert not floor.call(sid).readings
+    resync._server = health.identity(connect(more_redis().url))  # as if that one had been there at the last look
+    resync.look()
+    assert [each.key for each in floor.call(sid).readings] == ["call"]
+    assert resync._server == health.identity(redis)
 
 
 def test_fault_32_a_full_redis_writes_nothing_by_halves(
