@@ -52,6 +52,27 @@ def test_fault_a_hold_is_cut_at_twilio_when_asapp_confirms_no_stop(floor: Floor,
     assert floor.call(sid).unwanted_ms > 0, "how long it lasted is kept"
 
 
+def test_what_may_have_been_heard_is_counted_from_what_happened(floor: Floor) -> None:
+    """Unwanted seconds are those from the hold to the cut, pause-to-off those until ASAPP confirms."""
+    counters = floor.services.store.counters
+    unwanted, to_off = "orchestrator_unwanted_transcription_seconds_total", "orchestrator_pause_to_off_seconds"
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    floor.vendors.moods[STOP] = DOWN["13-503"]
+    held_at = time.monotonic()
+    floor.hold(sid)
+    until(lambda: floor.call(sid).exposure_since is None, 5, "the stream is cut")
+    heard_s = cuts(floor, sid)[0] - held_at
+    assert counters()[unwanted] == pytest.approx(heard_s, abs=0.3)
+    assert f"{to_off}_count" not in counters(), "nothing is off yet, as far as anybody knows"
+    floor.vendors.moods.clear()
+    floor.reaches(sid, "paused", 5)
+    off_s = floor.vendors.requests(STOP, sid)[-1].at - held_at
+    assert counters()[f"{to_off}_count"] == 1
+    assert counters()[f"{to_off}_sum"] == pytest.approx(off_s, abs=0.3)
+    assert counters()[unwanted] == pytest.approx(heard_s, abs=0.3), "with the stream down nothing more was heard"
+
+
 def tries(floor: Floor) -> list[Asked]:
     return [*floor.vendors.requests(START), *floor.vendors.requests(STOP)]
 
@@ -121,6 +142,13 @@ def test_fault_26_both_vendors_down(floor: Floor) -> None:
     floor.hold(sid)
     until(lambda: len(cuts(floor, sid)) >= 4, 8, "the cut is repeated")
     until(lambda: "stop-unconfirmed" in [each.id for each in floor.call(sid).problems], 5, "people are told")
+    shown = (
+        create_app(services=floor.services)
+        .test_client()
+        .get(f"/api/v1/calls/{sid}", headers={"Authorization": "Bearer fake-key"})
+    )
+    assert shown.json is not None
+    assert shown.json["problem"]["id"] == "stop-unconfirmed"
     stops = [each.at for each in floor.vendors.requests(STOP, sid)]
     assert max(later - earlier for earlier, later in itertools.pairwise(stops)) < 1.6
     del floor.vendors.moods["/Streams/"]

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 import requests
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # Twilio ships no types
 
 from tests.integration.conftest import RedisServer
+from tests.integration.faults.link import Link
 from tests.integration.web.processes import GUNICORN, ROOT, SERVE, base, is_up, running
 
+KEY = {"Authorization": "Bearer fake-canary-key"}
 Eventually = Callable[[Callable[[], object]], None]
 
 
@@ -43,6 +46,57 @@ def test_gunicorn_serves_and_logs_no_secret_and_no_query(
     (access,) = [line for line in lines if line.get("method") == "POST"]
     assert (access["status"], access["path"]) == (202, f"/api/v1/calls/CA{'a' * 32}/events")
     assert "canary" not in log.read_text()
+
+
+def call_in(environ: dict[str, str], call_sid: str) -> requests.Response:
+    """Twilio's signed request for a caller's document."""
+    form = {"CallSid": call_sid, "From": "+15555550101", "To": "+15555550100", "Direction": "inbound"}
+    signed = RequestValidator("fake-canary-token").compute_signature("https://calls.example.com/twilio/voice", form)
+    return requests.post(base(environ) + "/twilio/voice", form, headers={"X-Twilio-Signature": signed}, timeout=5)
+
+
+@pytest.mark.parametrize(("is_hung", "within_s"), [(False, 0.5), (True, 2.5)], ids=["refused", "hung"])
+def test_a_process_that_starts_without_redis_answers_its_first_caller(
+    environ: dict[str, str],
+    own_redis: RedisServer,
+    tmp_path: Path,
+    eventually: Eventually,
+    is_hung: bool,
+    within_s: float,
+) -> None:
+    """Nothing of the start waits for Redis; the first caller of all has the route in time."""
+    environ["REDIS_URL"] = own_redis.url
+    own_redis.freeze() if is_hung else own_redis.end()
+    with running(GUNICORN, environ, tmp_path / "log"):
+        eventually(lambda: is_up(environ))
+        started = time.monotonic()
+        answer = call_in(environ, "CA" + "c" * 32)
+        assert time.monotonic() - started < within_s
+        assert answer.status_code == 200
+        assert "<Conference" in answer.text
+        assert requests.get(base(environ) + "/readyz", timeout=5).status_code == 503
+
+
+def test_web_and_worker_that_start_before_redis_work_when_it_comes(
+    environ: dict[str, str], redis_server: RedisServer, tmp_path: Path, eventually: Eventually
+) -> None:
+    """Neither ends, and nobody has to start them again."""
+    sid = "CA" + "e" * 32
+    with Link(redis_server.port) as link:
+        link.cut()
+        environ["REDIS_URL"] = link.url
+        with (
+            running(GUNICORN, environ, tmp_path / "web"),
+            running([sys.executable, "-m", "orchestrator", "worker"], environ, tmp_path / "worker") as worker,
+        ):
+            eventually(lambda: is_up(environ))
+            eventually(lambda: "store-unavailable" in (tmp_path / "worker").read_text())
+            assert call_in(environ, sid).status_code == 200
+            link.mend()
+            eventually(lambda: requests.get(base(environ) + "/readyz", timeout=5).ok)
+            assert worker.poll() is None
+            assert call_in(environ, sid).status_code == 200
+            assert requests.get(f"{base(environ)}/api/v1/calls/{sid}", headers=KEY, timeout=5).ok
 
 
 def test_gunicorn_with_a_bad_configuration_exits_2_and_lists_every_fault(environ: dict[str, str]) -> None:
