@@ -2,13 +2,14 @@
 # make test    lint, types, contracts, then every test against a real Redis
 # make check   the quick part of make test
 # make bench   from a hold to the stop at ASAPP, measured
+# make bench-recovery  how soon what broke is right again
 # make soak    random calls under random faults: make soak ARGS="--seconds 600 --seed 7"
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench bench-batch soak format reference lock clean
+.PHONY: demo test check bench bench-batch bench-recovery soak format reference lock clean
 
 $(STAMP): requirements-dev.txt setup.cfg
 	$(PYTHON) -m venv $(VENV)
@@ -53,6 +54,10 @@ test: check javascript
 bench: $(STAMP)
 	sh scripts/require-redis.sh
 	$(BIN)/python benchmarks/hold_to_stop.py
+
+bench-recovery: $(STAMP)
+	sh scripts/require-redis.sh
+	$(BIN)/python benchmarks/recovery.py $(ARGS)
 
 bench-batch: $(STAMP)
 	$(BIN)/python benchmarks/batch_export.py $(ARGS)

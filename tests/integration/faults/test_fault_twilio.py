@@ -84,7 +84,7 @@ def test_fault_23_the_call_has_ended_at_twilio(floor: Floor) -> None:
 def test_fault_18_a_url_that_opens_no_stream_is_not_used_again(floor: Floor) -> None:
     """18: the stream of the first answer never came to life: its URL is forgotten before the next stream is made."""
     services, sid = floor.services, floor.sid()
-    until(services.stream_urls.at_hand, 5, "a URL is at hand")
+    until(lambda: services.redis.get("orchestrator:stream-url"), 5, "a URL is at hand, for all processes")
     now = services.clock.now_ms()
     old = FetchedUrl(url="wss://media.asapp.example/fake-old-path", requested_at_ms=now - 60_000)
     services.stream_urls._kept = old
