@@ -156,3 +156,4 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     promised: dict[str, int] = {}
     """A stop summary's number of transcripts by role."""
     duration_ms: int = 0
+    """The audio that a stop summary covers."""

@@ -159,13 +159,17 @@ class MediaStream(_Value, frozen=True, kw_only=True):
 
 
 class Segment(_Value, frozen=True, kw_only=True):
-    """One stretch of transcription with one agent. `promised` are the stop summaries' transcript counts by role."""
+    """One stretch of transcription with one agent.
+
+    `promised` are its stop summary's transcript counts by role, `promised_ms` is the audio that they were found in.
+    """
 
     agent_id: str
     start: int
     end: int | None = None
     stream_ids: dict[str, str] = {}
     promised: dict[str, int] = {}
+    promised_ms: int = 0
 
 
 class Gap(_Value, frozen=True, kw_only=True):

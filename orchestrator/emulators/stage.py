@@ -314,7 +314,7 @@ SENTENCES: Final[tuple[tuple[re.Pattern[str], Callable[..., None]], ...]] = tupl
             Stage.toggle,
         ),
         (
-            r"stream breaks with (?P<mode>error-then-stopped|stopped-only|error-only|silent)",
+            r"stream breaks with (?P<mode>error-then-stopped|stopped-then-error|stopped-only|error-only|silent)",
             Stage.stream_breaks,
         ),
         (rf"desktop sends (?P<kind>{_WORD})(?: (?P<word>{_WORD}))?", Stage.desktop_sends),

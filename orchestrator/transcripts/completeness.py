@@ -1,12 +1,12 @@
 """Is every word here? What the vendor promised in its stop summaries beside what came, by role and source.
 
-Whether a summary counts its own segment or all so far is not documented: the stricter reading holds unless real-time
-messages and the finished call's list together say that the counts run on: in every segment and for both roles.
+Whether a summary counts its own segment or all so far is not documented. Its length of audio tells: beside the length
+of the segments it stays in proportion in one of the two readings only. Where that is not clear, the lower count is
+what is missing, and only the finished call's list proves that all is here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.core.call import Call, TranscriptionState
@@ -17,13 +17,13 @@ LIST_LIMIT = 1000
 """The finished call's list never has more messages; one that long may have been cut (ASAPP's Twilio guide)."""
 
 ROLES = ("customer", "agent")
-_ENOUGH = 10
-"""With fewer utterances, counts that run on cannot be told from losses."""
+_CLEAR = 1.25
+"""How much better one reading must fit; segments that are short beside others leave it open."""
 
 
 def account(call: Call, found: Merged, listed: int | None) -> dict[str, Any]:
     """`listed`: how many messages the finished call's list had; None while it has not been fetched."""
-    promised = _promised(call, found, listed)
+    promised = _promised(call)
     missing = {role: max(0, promised[role] - found.total.get(role, 0)) for role in ROLES}
     sources = [each.source for each in found.utterances]
     return {
@@ -53,7 +53,7 @@ def is_complete(call: Call, told: dict[str, Any]) -> bool | None:
     if not call.segments:
         was_started = call.direction == "adopted" or call.transcription.agent_id is not None
         return None if was_started or any(told["found"].values()) else True
-    is_all_promised = all(segment.promised for segment in call.segments)
+    is_all_promised = all(segment.promised for segment in call.segments) and _are_counts_own(call) is not None
     return True if is_all_promised or _has_whole_list(told) else None
 
 
@@ -64,22 +64,22 @@ def _has_whole_list(told: dict[str, Any]) -> bool:
     return bool(listed >= sum(told["live"].values()))
 
 
-def _promised(call: Call, found: Merged, listed: int | None) -> dict[str, int]:
+def _promised(call: Call) -> dict[str, int]:
     counts = {role: [segment.promised.get(role, 0) for segment in call.segments] for role in ROLES}
-    does_run_on = (
-        listed is not None
-        and sum(found.total.values()) >= _ENOUGH
-        and all(_does_run_on(found, role, counts[role]) for role in ROLES)
-    )
-    return {role: max(rows, default=0) if does_run_on else sum(rows) for role, rows in counts.items()}
+    is_own = _are_counts_own(call)
+    return {role: sum(rows) if is_own else max(rows, default=0) for role, rows in counts.items()}
 
 
-def _does_run_on(found: Merged, role: str, counts: Sequence[int]) -> bool:
-    """Every segment has just as many utterances as its count is above the one before."""
-    heard = [0] * len(counts)
-    told = [(each.role, each.segment) for each in found.utterances]
-    told += [(each.role, each.segment) for each in found.quarantined]
-    for speaker, segment in told:
-        if speaker == role and segment is not None:
-            heard[segment] += 1
-    return heard == [later - earlier for earlier, later in zip([0, *counts], counts, strict=False)]
+def _are_counts_own(call: Call) -> bool | None:
+    """Whether each summary counts its own segment alone, not all so far; None where that cannot be told."""
+    so_far_ms, own, running = 0, list[float](), list[float]()
+    for each in call.segments:
+        length_ms = max(1, (each.end or each.start) - each.start)
+        so_far_ms += length_ms
+        if each.promised_ms:
+            own.append(each.promised_ms / length_ms)
+            running.append(each.promised_ms / so_far_ms)
+    if len(own) < 2:  # noqa: PLR2004  # nothing to compare: both readings promise the same
+        return True
+    lead = (max(running) / min(running)) / (max(own) / min(own))
+    return None if 1 / _CLEAR < lead < _CLEAR else lead > 1

@@ -1,4 +1,4 @@
-"""Story 9: the media stream breaks in the middle of the talk, told in four ways."""
+"""Story 9: the media stream breaks in the middle of the talk, told in five ways."""
 
 import pytest
 
@@ -17,6 +17,7 @@ from tests.e2e.world import (
     ("scenario", "number"),
     [
         ("stream_breaks_error_then_stopped", NUMBER),
+        ("stream_breaks_stopped_then_error", NUMBER),
         ("stream_breaks_stopped_only", NUMBER),
         ("stream_breaks_error_only", NUMBER),
         ("stream_breaks_silent", PROBED_NUMBER),  # only a probe can find it, so its pace is this number's

@@ -281,7 +281,8 @@ def _stop_ended(call: Call, action: StopTranscription, event: ActionEnded) -> Ca
     outcome, at = event.outcome, event.at
     if outcome.verdict in _OFF:
         call = _transcription(call, TranscriptionState.OFF, at, failures=0, not_before=0, has_tried_stop=True)
-        call = without_problems(with_segment_closed(call, at, outcome.promised), "stop-unconfirmed")
+        closed = with_segment_closed(call, at, outcome.promised, outcome.duration_ms)
+        call = without_problems(closed, "stop-unconfirmed")
         return _with_stream_disproved(call, at) if outcome.verdict is Verdict.NO_STREAM else call
     if action.purpose == "assert":
         return replace(call, reassert_stop_at=at + REASSERT_MS)

@@ -133,7 +133,7 @@ def transcription_lost_its_stream(call: Call, at: int, wait_ms: int = 0) -> Call
     return replace(with_segment_closed(call, at), transcription=unknown, trouble="stream-broken")
 
 
-def with_segment_closed(call: Call, at: int, promised: dict[str, int] | None = None) -> Call:
+def with_segment_closed(call: Call, at: int, promised: dict[str, int] | None = None, promised_ms: int = 0) -> Call:
     """The open segment, if any, ends here; a stop's summary is kept with the last segment."""
     if not call.segments:
         return call
@@ -144,5 +144,6 @@ def with_segment_closed(call: Call, at: int, promised: dict[str, int] | None = N
         end=at if last.end is None else last.end,
         stream_ids=last.stream_ids,
         promised=last.promised or promised or {},
+        promised_ms=last.promised_ms or promised_ms,
     )
     return replace(call, segments=(*call.segments[:-1], closed))

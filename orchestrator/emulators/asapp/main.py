@@ -146,7 +146,9 @@ def command(
     settings = Settings(api_id, api_secret, target, speed, seed, switches)
     try:
         asyncio.run(serve(settings, port, wss_port, ca_file))
-    except (UnknownSwitchError, OSError) as error:
+    except UnknownSwitchError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -74,6 +74,9 @@ SWITCHES: Final[Mapping[str, Switch]] = {
         "application/json",
         ("application/json", "application/json; charset=utf-8", "text/plain"),
     ),
+    "webhook-connections": Switch(
+        "connections of transcripts: kept, or a new one for each", "keep-alive", ("keep-alive", "close")
+    ),
     "webhook-timeout-ms": Switch("real time after which a delivery is given up", "2000"),
     "webhook-queue": Switch("messages of one call that may wait; the oldest goes first", "20"),
     "webhook-in-flight": Switch("deliveries of one call under way at once", "4"),

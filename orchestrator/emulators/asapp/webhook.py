@@ -178,5 +178,6 @@ class Pusher:
 
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None:
-            self._client = aiohttp.ClientSession()
+            closes = self._switches.word("webhook-connections") == "close"
+            self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=closes))
         return self._client

@@ -107,10 +107,10 @@ class MediaStream:
             return
         self._become(State.FAILED)
         self.account.alert(code, self.leg.sid, detail)
-        if mode in {"error-then-stopped", "error-only"}:
-            self._tell("stream-error", f"{code} - {detail}")
-        if mode in {"error-then-stopped", "stopped-only"}:
-            self._tell("stream-stopped")
+        told = {"stopped": ("stream-stopped", ""), "error": ("stream-error", f"{code} - {detail}")}
+        for word in mode.removesuffix("-only").split("-then-"):
+            if word in told:
+                self._tell(*told[word])
 
     async def run(self) -> None:
         """Dial, send until the end, close. Never raises for what the other side does."""

@@ -134,11 +134,10 @@ async def update_participant(request: web.Request) -> web.Response:
     account, form, member = request.app[ACCOUNT], request[FORM], member_of(request)
     held = is_true(form["Hold"]) if "Hold" in form else None
     muted = is_true(form["Muted"]) if "Muted" in form else None
-    is_silent = account.switches["hold-without-url"] == "silence"
-    member.hold_is_silent = bool(held) and is_silent and not form.get("HoldUrl")
-    if held and form.get("HoldUrl"):
+    has_hold_url = bool(form.get("HoldUrl"))
+    if held and has_hold_url:
         _ask_for_hold_music(account, member, form)
-    rooms.set_flags(account, member, held=held, muted=muted)
+    rooms.set_flags(account, member, held=held, muted=muted, has_hold_url=has_hold_url)
     if _modify(member, form):
         rooms.modified(account, member)
     body = answers.participant(account, conference_of(request), member)

@@ -91,14 +91,22 @@ def end(account: "Account", room: Conference) -> None:
     _end(account, room, "conference_ended_via_api", "conference-ended-via-api", None)
 
 
-def set_flags(account: "Account", member: Member, *, held: bool | None = None, muted: bool | None = None) -> None:
-    """Hold, unhold, mute or unmute; only a change is told."""
+def set_flags(
+    account: "Account",
+    member: Member,
+    *,
+    held: bool | None = None,
+    muted: bool | None = None,
+    has_hold_url: bool = False,
+) -> None:
+    """Hold, unhold, mute or unmute; only a change is told. What is heard on hold is decided when it begins."""
     room = member.leg.room
     if not isinstance(room, Conference):
         return
     member.updated = utc_now()
     if held is not None and held != member.held:
         member.held = held
+        member.hold_is_silent = held and not has_hold_url and account.switches["hold-without-url"] == "silence"
         _tell(account, room, "participant-hold" if held else "participant-unhold", member)
     if muted is not None and muted != member.muted:
         member.muted = muted

@@ -11,9 +11,9 @@ SWITCHES: Final[dict[str, tuple[str, ...]]] = {
     # The query string of a stream's URL: dropped before dialing (field reports), or not dialed at all.
     "stream-url-query": ("strip", "refuse"),
     # Which callbacks follow when an established WebSocket is cut or closed by the other side.
-    "stream-break": ("error-then-stopped", "stopped-only", "error-only", "silent"),
+    "stream-break": ("error-then-stopped", "stopped-then-error", "stopped-only", "error-only", "silent"),
     # Which callbacks follow when a stream's WebSocket cannot be opened ("silent" was seen in the field).
-    "stream-connect-failure": ("error-only", "error-then-stopped", "silent"),
+    "stream-connect-failure": ("error-only", "error-then-stopped", "stopped-then-error", "silent"),
     # Media streams when a REST update gives the call new TwiML.
     "streams-on-redirect": ("survive", "end"),
     # A stream by REST: does its callback overtake the answer of the request that caused it?

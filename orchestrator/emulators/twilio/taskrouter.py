@@ -146,7 +146,7 @@ def worker_left(account: "Account", reservation: Reservation) -> None:
     if task.sid not in account.router.tasks or reservation.status != "accepted" or after == "none":
         return
     wrap_up(account, reservation)
-    if after == "completed" and not task.of("accepted"):
+    if after == "completed" and not task.of("accepted", "pending"):  # a transfer was begun: another worker is asked
         complete(account, task, "the call is over")
 
 

@@ -131,9 +131,9 @@ def test_new_pause_begins_the_ladder_anew() -> None:
 
 def test_stop_tells_counts_and_closes_the_segment() -> None:
     """The stop's summary is kept with the segment that it closes."""
-    story = on_hold().answers(promised={"customer": 3, "agent": 4})
+    story = on_hold().answers(promised={"customer": 3, "agent": 4}, duration_ms=5_000)
     segment = story.call.segments[-1]
-    assert (segment.end, segment.promised) == (story.now, {"customer": 3, "agent": 4})
+    assert (segment.end, segment.promised, segment.promised_ms) == (story.now, {"customer": 3, "agent": 4}, 5_000)
 
 
 def test_two_holds_make_three_segments() -> None:

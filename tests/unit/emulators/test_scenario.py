@@ -13,6 +13,7 @@ _STORIES = {
     "payment_during_hold",
     "survey_transfer",
     "stream_breaks_error_then_stopped",
+    "stream_breaks_stopped_then_error",
     "stream_breaks_stopped_only",
     "stream_breaks_error_only",
     "stream_breaks_silent",

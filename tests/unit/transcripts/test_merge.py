@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from orchestrator.asapp.wire import StoredMessage
@@ -180,3 +181,25 @@ def test_webvtt_begins_at_zero_and_escapes_markup() -> None:
     vtt = as_vtt(document(given_call(), [heard("c1", "customer", 1_000, 2_500, "a <b> --> c", 12_900)], None))
     assert vtt == "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\n<v Customer>a &lt;b> --&gt; c\n"
     assert as_vtt({"utterances": []}) == "WEBVTT\n"
+
+
+@pytest.mark.parametrize(("second_ms", "is_complete"), [(20_000, False), (40_000, True)], ids=["own", "running on"])
+def test_summaries_that_run_on_are_not_added_up(second_ms: int, is_complete: bool) -> None:
+    """Two summaries of 1 and 2: three are promised if each tells of its own 20 s of audio, two if the second has 40."""
+    call = given_call(promised={"customer": 1, "agent": 0})
+    amy, bob = call.segments
+    told = (replace(amy, promised_ms=20_000), replace(bob, promised={"customer": 2}, promised_ms=second_ms))
+    both = [heard("c1", "customer", 1_000, 2_000, "one", 12_400), heard("c2", "customer", 3_000, 4_000, "two", 54_400)]
+    assert document(replace(call, segments=told), both, None)["complete"] is is_complete
+
+
+def test_where_summaries_cannot_be_told_apart_only_the_list_proves() -> None:
+    """A first segment of half a second before a long one: nothing is said to be missing, nor to be complete."""
+    call = given_call(promised={"customer": 1, "agent": 0})
+    amy, bob = call.segments
+    short = replace(amy, end=amy.start + 500, promised_ms=400)
+    told = replace(call, segments=(short, replace(bob, promised={"customer": 2}, promised_ms=20_400)))
+    both = [heard("c1", "customer", 100, 300, "one", 10_700), heard("c2", "customer", 3_000, 4_000, "two", 54_400)]
+    assert document(told, both, None)["complete"] is None
+    listed = [stored("customer", "one", 10_300), stored("customer", "two", 54_000)]
+    assert document(told, both, listed)["complete"] is True
