@@ -19,7 +19,7 @@ from orchestrator.core.reconcile import reconcile
 from orchestrator.core.transition import begin, transition
 from orchestrator.errors import OrchestratorError
 from orchestrator.store.codec import state_of
-from orchestrator.store.reading import CUT, TimelineEntry
+from orchestrator.store.reading import TimelineEntry
 
 PATIENCE_MS = 5_000
 """A dead worker's call is taken over within this; an action that nobody took for longer was not planned then."""
@@ -40,7 +40,7 @@ class Difference:
 def replay(entries: Sequence[TimelineEntry]) -> list[Difference]:
     """Where this release differs, in order. Raises `not-replayable` when the beginning is not there."""
     first = entries[0] if entries else None
-    if first is None or first.name == CUT or not isinstance(first.event, e.CallArrived | e.CallAdopted):
+    if first is None or not isinstance(first.event, e.CallArrived | e.CallAdopted):
         raise OrchestratorError("not-replayable", "The beginning of this call's timeline is not known any more")
     call = begin(first.event)
     found = _of_state(first, call)
