@@ -52,6 +52,7 @@ def _checks(built: Services, *, is_release: bool) -> Iterator[Finding]:
     if is_release:
         return
     yield from site.workers(built)
+    yield from site.archive(built.settings)
     yield from vendors.asapp(built)
     account, wanted = account_of(built.settings, built.http), Wiring(built.settings.public_base_url)
     yield from vendors.twilio(built, account)

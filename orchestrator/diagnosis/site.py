@@ -44,6 +44,22 @@ def _package_for(scheme: str) -> str:
     return f"install fsspec's package for {scheme}:// beside this service, or change ARCHIVE_URL"
 
 
+def archive(settings: Settings) -> Iterator[Finding]:
+    """Whether its storage lets us look; nothing is written there."""
+    if settings.archive_url is None:
+        return
+    try:
+        files, path = fsspec.core.url_to_fs(settings.archive_url)
+        is_there = files.exists(path)
+    except ImportError:
+        return  # told by `left_out`
+    except Exception as error:  # noqa: BLE001  each storage's package raises errors of its own
+        told = f"ARCHIVE_URL cannot be looked at ({type(error).__name__})"
+        yield Finding("archive", FAIL, told, "check the address, and the credentials of its storage")
+        return
+    yield Finding("archive", OK, "can be looked at" if is_there else "can be looked at; it is empty so far")
+
+
 def redis(services: Services) -> Iterator[Finding]:
     """Reachable, new enough, set so that it forgets nothing; its clock; the number of shards. Only reads."""
     if (services.settings.redis_url or "").startswith("rediss") and services.settings.redis_tls_verify == "none":
