@@ -18,11 +18,15 @@ from orchestrator.cli.times import clock, moment_in_call
 from orchestrator.core.call import Call
 from orchestrator.core.desired import state_of
 from orchestrator.log import clean_text
+from orchestrator.narration.archived import from_document
 from orchestrator.narration.sentences import sentence
 from orchestrator.narration.stretches import Stretch, stretches
+from orchestrator.services import Services
 from orchestrator.shown import event_json, moment
 from orchestrator.store.reading import CUT, UNCHANGED, TimelineEntry
+from orchestrator.transcripts.archive import Archive
 from orchestrator.transcripts.coverage import coverage
+from orchestrator.web.context import CALL_SID
 
 _INDENT = 14
 _WIDEST = 120
@@ -45,13 +49,11 @@ def command(
 ) -> None:
     """Tell what happened to a call, and why; with a time, why it was or was not transcribed then.
 
-    CALL_SID may be any leg's. All times are UTC.
+    CALL_SID may be any leg's; a call that Redis knows no more is told from the archive. All times are UTC.
     """
     if at and (since or until):
         raise click.UsageError("--at excludes --from and --to.")
-    built = services()
-    call = known_call(built, call_sid)
-    entries = built.store.timeline(call.call_sid)
+    call, entries = _known(services(), call_sid)
     if since or until or at:
         start, end = _asked(call, entries, since or at, until or at)
         _answer(call, entries, start, end, as_json=as_json)
@@ -59,6 +61,17 @@ def command(
         click.echo(json.dumps({**_about(call), "entries": [_entry(call, entry) for entry in entries]}, indent=2))
     else:
         _tell(call, entries, shows_all=shows_all)
+
+
+def _known(built: Services, sid: str) -> tuple[Call, list[TimelineEntry]]:
+    """From Redis; of a call that it knows no more, from the archive."""
+    url = built.settings.archive_url
+    if url and CALL_SID.match(sid) and built.store.load(sid) is None and built.store.resolve("leg", sid) is None:
+        document = Archive(url).find(sid)
+        if document is not None:
+            return from_document(document)
+    call = known_call(built, sid)
+    return call, built.store.timeline(call.call_sid)
 
 
 # --- the whole story -------------------------------------------------------------------------------------------------

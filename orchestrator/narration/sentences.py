@@ -180,7 +180,8 @@ def _beginning(event: e.CallArrived | e.CallAdopted) -> str:
     if event.direction == "outbound":
         return "The customer answered an agent's call"
     stream = "" if event.has_stream_url else "; no stream URL was at hand"
-    return f"The customer called, and was answered with the route {event.profile.route.partition(':')[0]}{stream}"
+    route = event.profile.route.partition(":")[0]
+    return f"The customer called{f', and was answered with the route {route}' if route else ''}{stream}"
 
 
 def _leg(event: e.LegAnswered | e.LegEnded | e.LegRead | e.CallRead, call_sid: str) -> str:

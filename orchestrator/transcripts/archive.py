@@ -64,6 +64,16 @@ class Archive:
             raise OrchestratorError("archive-unavailable", "The archive cannot be read.") from error
         return document
 
+    def find(self, call_sid: str) -> dict[str, Any] | None:
+        """The document of a call whose day is not known, looked for in all. Raises `archive-unavailable`."""
+        try:
+            files, pattern = fsspec.core.url_to_fs(f"{self._url}/*/*/*/{call_sid}.json")
+            found = files.glob(pattern)
+            document: dict[str, Any] | None = msgspec.json.decode(files.cat_file(found[0])) if found else None
+        except (OSError, ValueError) as error:
+            raise OrchestratorError("archive-unavailable", "The archive cannot be read.") from error
+        return document
+
     def days(self, since: str, to: str, *, without: Collection[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
         """Day and document of every archived call of these days (`YYYY-MM-DD`, UTC, both included).
 

@@ -13,7 +13,10 @@ from msgspec.structs import replace
 from orchestrator.core import events as e
 from orchestrator.services import Services, build
 from orchestrator.settings import Settings
+from orchestrator.shown import event_json, moment
 from orchestrator.store.connect import Redis
+from orchestrator.transcripts import view
+from orchestrator.transcripts.archive import Archive, archive_document
 from tests.integration.cli.conftest import Run
 from tests.integration.conftest import RedisServer
 from tests.unit.narration.story import AMY, CALL, T0, held_once
@@ -102,6 +105,30 @@ def test_why_not_between_two_times_is_answered(site: Site) -> None:
 def test_times_that_cannot_be_answered(site: Site, arguments: tuple[str, ...], code: int) -> None:
     """Exit 2 for what is no time, 1 for a time of which nothing is known."""
     assert site.run("explain", CALL, *arguments).exit_code == code
+
+
+def test_a_call_that_redis_knows_no_more_is_told_from_the_archive(site: Site) -> None:
+    """The same sentences and the same answers; only what a profile said is not there."""
+    url = site.services.settings.archive_url
+    call = site.services.store.load(CALL)
+    assert url is not None
+    assert call is not None
+    timeline = [
+        {"at": moment(each.at), "event": each.name, "state": each.state, "detail": event_json(each.event)}
+        for each in site.services.store.timeline(CALL)
+    ]
+    Archive(url).write(call, archive_document(call, view.transcript_of(site.services, CALL), timeline))
+    before = site.run("explain", CALL).output.splitlines()
+    asked = ("explain", CALL, "--from", "12:00:06", "--json")
+    answer = json.loads(site.run(*asked).output)["stretches"]
+    site.services.redis.execute_command("FLUSHALL")
+    after = site.run("explain", CALL).output.splitlines()
+    assert [line for line in after if "The customer called" not in line][2:] == [
+        line for line in before if "The customer called" not in line and "route" not in line
+    ][2:]
+    assert "on hold. -> pausing" in "\n".join(after)
+    assert json.loads(site.run(*asked).output)["stretches"] == answer
+    assert site.run("explain", OTHER).exit_code == 1
 
 
 def test_what_changed_nothing_is_shown_when_asked_for(site: Site) -> None:
