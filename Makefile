@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench bench-batch bench-recovery soak format reference lock clean
+.PHONY: demo test check bench bench-ingest bench-batch bench-recovery soak format reference lock clean
 
 $(STAMP): requirements-dev.txt setup.cfg
 	$(PYTHON) -m venv $(VENV)
@@ -58,6 +58,10 @@ bench: $(STAMP)
 bench-recovery: $(STAMP)
 	sh scripts/require-redis.sh
 	$(BIN)/python benchmarks/recovery.py $(ARGS)
+
+bench-ingest: $(STAMP)
+	sh scripts/require-redis.sh
+	$(BIN)/python benchmarks/ingest.py $(ARGS)
 
 bench-batch: $(STAMP)
 	$(BIN)/python benchmarks/batch_export.py $(ARGS)

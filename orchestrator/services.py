@@ -30,7 +30,7 @@ from orchestrator.store.daily import DailyLimit
 from orchestrator.store.deliveries import Deliveries
 from orchestrator.store.feed import Feed
 from orchestrator.store.heartbeat import Heartbeat
-from orchestrator.store.keys import Keys
+from orchestrator.store.keys import SLOW_QUEUE, Keys
 from orchestrator.store.messages import MessageStore
 from orchestrator.store.queue import DueQueue
 from orchestrator.store.rules import Rules
@@ -139,7 +139,7 @@ def build(settings: Settings) -> Services:
     )
     tracing = _tracing(settings)
     queue = DueQueue(redis, keys)
-    slow_queue = DueQueue(redis, keys, "slow")
+    slow_queue = DueQueue(redis, keys, SLOW_QUEUE)
     urls = Breaker(redis, "asapp-url", queue.mark)
     asapp_day = DailyLimit(redis, clock, settings.asapp_daily_limit)
     asapp = AsappClient(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 PREFIX = "orchestrator"
@@ -108,8 +109,7 @@ class Keys:
         return f"{PREFIX}:{{{self.shard_of(key)}}}:parked:{key}"
 
     def queue(self, name: str, shard: int) -> QueueKeys:
-        tag = f"{PREFIX}:{{{shard}}}:queue:{name}"
-        return QueueKeys(*(f"{tag}:{part.replace('_', '-')}" for part in QueueKeys._fields))
+        return _queue(name, shard)
 
 
 def digest_of(call_sid: str) -> str:
@@ -117,6 +117,14 @@ def digest_of(call_sid: str) -> str:
     return hashlib.sha256(call_sid.encode()).hexdigest()
 
 
+@cache
+def _queue(name: str, shard: int) -> QueueKeys:
+    """Few and always the same; each event needs them."""
+    tag = f"{PREFIX}:{{{shard}}}:queue:{name}"
+    return QueueKeys(*(f"{tag}:{part.replace('_', '-')}" for part in QueueKeys._fields))
+
+
+SLOW_QUEUE = "slow"
 SHARDS = f"{PREFIX}:shards"
 WORKERS = f"{PREFIX}:workers"
 DAILY_LIVE = f"{PREFIX}:{{daily}}:live"

@@ -1,11 +1,15 @@
--- Keeps an utterance unless its key is known or its call has been forgotten.
+-- Keeps an utterance unless its key is known or its call has been forgotten; after the look at the finished call it makes
+-- another one due.
 --   KEYS 1  utterances  hash    key -> record (JSON)
 --        2  heard       string  time of the last receipt (ms)
 --        3  messages    hash    what is kept of the finished call; `looks`: it has been looked at
 --        4  forgotten   string  there while nothing of the call may come back
 --        5  feed        stream  which utterances have come (see feed.py)
+--        6-14           the slow queue (see queue_mark.lua)
 --   ARGV 1 key   2 record   3 time of receipt (ms)   4 time to live (s)   5 Call SID   6 cap of the feed
+--        7 when a late one's look is due (ms)
 --   reply: 0 known, 1 new, 2 new and after the finished call was looked at, -1 forgotten, nothing kept
+-- include: queue_mark
 if redis.call('EXISTS', KEYS[4]) == 1 then
   return -1
 end
@@ -18,6 +22,7 @@ if is_new == 1 then
   redis.call('EXPIRE', KEYS[5], ARGV[4])
 end
 if is_new == 1 and redis.call('HEXISTS', KEYS[3], 'looks') == 1 then
+  queue_mark(queue_of(6), ARGV[5], tonumber(ARGV[7]), false, tonumber(ARGV[3]))
   return 2
 end
 return is_new

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orchestrator.store.feed import CAP
+from orchestrator.store.keys import SLOW_QUEUE
 from orchestrator.store.scripts import Script
 
 if TYPE_CHECKING:
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from orchestrator.store.connect import Redis
     from orchestrator.store.keys import Keys
 
+LATE_LOOK_MS = 2_000
+"""Late messages come in groups: one look is for all of them."""
+
 _add = Script("utterance_add")
 _scrub = Script("utterances_scrub")
 
 
 class Added(IntEnum):
-    """What became of an utterance. `LATE`: new, but the finished call has been looked at already."""
+    """What became of an utterance. `LATE`: new, but the finished call has been looked at already: it is due again."""
 
     FORGOTTEN = -1
     REPEATED = 0
@@ -38,7 +42,7 @@ class UtteranceStore:
         self._ttl_s = ttl_s
 
     def add(self, call_sid: str, key: str, record: bytes | Mapping[str, Any], received_at: int) -> Added:
-        """One round trip. `record`: a JSON object, or what becomes one. `received_at` in ms."""
+        """One round trip, whatever becomes of it. `record`: a JSON object, or what becomes one. `received_at` in ms."""
         text = record if isinstance(record, bytes) else msgspec.json.encode({"received_at": received_at, **record})
         keys = self._keys.of(call_sid)
         names = [
@@ -47,8 +51,10 @@ class UtteranceStore:
             self._keys.messages(call_sid),
             self._keys.forgotten(call_sid),
             self._keys.feed(keys.shard),
+            *self._keys.queue(SLOW_QUEUE, keys.shard),
         ]
-        return Added(_add.run(self._redis, names, [key, text, received_at, self._ttl_s, call_sid, CAP]))
+        late_at = received_at + LATE_LOOK_MS
+        return Added(_add.run(self._redis, names, [key, text, received_at, self._ttl_s, call_sid, CAP, late_at]))
 
     def scrub(self, call_sid: str, records: Mapping[str, Mapping[str, Any]], *, keep_words_s: int = 0) -> int:
         """Replaces records by what may be kept of them; the words go aside for `keep_words_s`, or for good."""

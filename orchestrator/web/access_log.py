@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn has no types
@@ -10,6 +11,8 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # gunicorn
 from orchestrator.log import get_logger
 
 _QUIET = ("/healthz",)
+_COUNTED = ("/asapp/transcripts",)
+"""Ten of them a minute and call: those that went well are counted, in `orchestrator_transcript_messages_total`."""
 _MS = timedelta(milliseconds=1)
 
 
@@ -27,7 +30,7 @@ class AccessLog(Logger):  # type: ignore[misc]  # as above
         """One line for a request that was answered."""
         del req
         path = environ.get("PATH_INFO", "")
-        if path in _QUIET:
+        if path in _QUIET or (path in _COUNTED and resp.status_code == HTTPStatus.OK):
             return
         self._requests.info(
             "request",

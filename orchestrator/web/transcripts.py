@@ -13,7 +13,6 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from orchestrator.asapp.wire import UnknownType, WireError, transcript_message
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
-from orchestrator.store.utterances import Added
 from orchestrator.transcripts.utterance import record_of
 from orchestrator.web.context import CALL_SID, body, received_at, services
 from orchestrator.web.transcript_auth import is_authorized
@@ -21,7 +20,6 @@ from orchestrator.web.transcript_auth import is_authorized
 bp = Blueprint("transcripts", __name__, url_prefix="/asapp")
 
 MAX_MESSAGE = 256 * 1024
-LATE_LOOK_MS = 2_000
 _log = get_logger("orchestrator.web.transcripts")
 
 
@@ -50,6 +48,4 @@ def transcripts() -> Response:
     key, record = record_of(message, at)
     added = services().utterances.add(message.call_sid, key, record, at)
     tally.transcript_message(added.name.lower())
-    if added is Added.LATE:  # the finished call was looked at already: its transcript and archive get another look
-        services().slow_queue.mark(message.call_sid, at + LATE_LOOK_MS)
     return Response(status=200)

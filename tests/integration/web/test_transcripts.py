@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import pytest
+import redis as redis_py
 from werkzeug.test import TestResponse
 
-from orchestrator.store.health import ping
+from orchestrator.store.forgetting import forget
 from tests.integration.conftest import RedisServer
 from tests.integration.web.site import CALL, MakeSettings, Site, Vendor, open_site
 
@@ -50,17 +51,27 @@ def test_a_message_is_stored_once(site: Site) -> None:
     assert (record["start_ms"], record["end_ms"]) == (1200, 2480)
 
 
-def test_a_message_costs_one_round_trip(site: Site) -> None:
-    """One script."""
-    post(site, message(streamId="first"))
-    ping(site.services.redis)
-
-    def scripts() -> int:
-        return int(site.services.redis.execute_command("INFO", "commandstats")["cmdstat_evalsha"]["calls"])
-
-    before = scripts()
+@pytest.mark.parametrize("kind", ["new", "repeated", "late", "forgotten"])
+def test_a_message_costs_one_round_trip(site: Site, redis_server: RedisServer, kind: str) -> None:
+    """As Redis itself sees it, and whatever becomes of the message; a late one makes the next look due with it."""
     post(site, message())
-    assert scripts() - before == 1
+    services = site.services
+    match kind:
+        case "late":
+            services.after_call_messages.looked(CALL)
+        case "forgotten":
+            forget(services.redis, services.store.keys, CALL)
+    with redis_py.Redis.from_url(redis_server.url) as watcher, watcher.monitor() as seen:
+        post(site, message() if kind == "repeated" else message(streamId="second"))
+        services.redis.execute_command("ECHO", "enough")
+        rows = []
+        for row in seen.listen():
+            if row["command"] == "ECHO enough":
+                break
+            if row["client_type"] != "lua":
+                rows.append(row["command"].split()[0])
+    assert rows == ["EVALSHA"]
+    assert (services.slow_queue.state(0).later == 1) == (kind == "late")
 
 
 @pytest.mark.parametrize(
