@@ -26,8 +26,8 @@ from orchestrator.core.events import TimePassed
 from orchestrator.shown import event_json, moment
 from orchestrator.transcripts import sink
 from orchestrator.transcripts.archive import Archive, archive_document
-from orchestrator.transcripts.fence import fingerprint
-from orchestrator.transcripts.view import document, merged_of, received_of, secret_of
+from orchestrator.transcripts.fence import fingerprints
+from orchestrator.transcripts.view import document, merged_of, received_of, secrets_of
 
 if TYPE_CHECKING:
     from orchestrator.core.call import Call
@@ -149,12 +149,12 @@ def _fence(services: Services, call: Call, found: Merged) -> Call:
     """Throws quarantined words away, and tells the call of the leak."""
     if not found.quarantined:
         return call
-    secret = secret_of(services)
+    secrets = secrets_of(services)
     records: dict[str, dict[str, Any]] = {}
     for each in received_of(services, call.call_sid):
         if each.key in found.keys:
-            mark = fingerprint(secret, each.role, each.text)
-            blank = msgspec.structs.replace(each, text="", key="", length=len(each.text), fingerprint=mark)
+            marks = fingerprints(secrets, each.role, each.text)
+            blank = msgspec.structs.replace(each, text="", key="", length=len(each.text), fingerprints=marks)
             records[each.key] = msgspec.to_builtins(blank)
     keep_s = services.settings.quarantine_ttl_hours * _HOUR_S if call.profile.keep_quarantined_text else 0
     services.utterances.scrub(call.call_sid, records, keep_words_s=keep_s)

@@ -24,7 +24,7 @@ from orchestrator.transcripts.batch_rows import Joined
 from orchestrator.transcripts.fence import fenced_by, pauses_of
 from orchestrator.transcripts.merge import merged
 from orchestrator.transcripts.timing import length_of_words
-from orchestrator.transcripts.view import document, merged_of, received_of, secret_of
+from orchestrator.transcripts.view import document, merged_of, received_of, secrets_of
 
 if TYPE_CHECKING:
     from orchestrator.services import Services
@@ -96,7 +96,7 @@ class Audit:
             add_batch(services, call.call_sid, list({**{each.message_id: each for each in messages}, **known}.values()))
             self.tally.completed.append(call.call_sid)
         received = received_of(services, call.call_sid)
-        found = merged(call, received, stored or (), messages, secret=secret_of(services))
+        found = merged(call, received, stored or (), messages, secrets=secrets_of(services))
         pauses = pauses_of(call)
         unplaced = (each for each in said if each.role not in {"customer", "agent"})
         late = {each.message_id for each in unplaced if pauses and _is_in_pause(call, each)}

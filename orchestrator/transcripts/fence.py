@@ -68,3 +68,8 @@ def words_of(text: str) -> str:
 def fingerprint(secret: bytes, role: str, text: str) -> str:
     """Knows words again after they have been thrown away; without the secret they cannot be guessed from it."""
     return hmac.digest(secret or b"-", f"{role}\x1f{words_of(text)}".encode(), "sha256")[:12].hex()
+
+
+def fingerprints(secrets: Iterable[bytes], role: str, text: str) -> tuple[str, ...]:
+    """One under each secret, so that the words are known again as long as one of the secrets has not changed."""
+    return tuple(fingerprint(secret, role, text) for secret in secrets)

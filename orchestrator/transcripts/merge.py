@@ -9,14 +9,14 @@ Order and repetition of what is given do not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.call import Call
 from orchestrator.transcripts.entry import Entry, length_of
-from orchestrator.transcripts.fence import Stretch, fenced_by, fingerprint, pauses_of
+from orchestrator.transcripts.fence import Stretch, fenced_by, fingerprint, fingerprints, pauses_of
 from orchestrator.transcripts.matching import LONG_WORDS, matched
 from orchestrator.transcripts.timing import length_of_words, segment_of, times_of
 from orchestrator.transcripts.utterance import AFTER_CALL, BATCH, BOTH, LIVE, Quarantined, Received, Utterance
@@ -44,11 +44,13 @@ def merged(
     stored: Iterable[StoredMessage] = (),
     batch: Iterable[StoredMessage] = (),
     *,
-    secret: bytes = b"",
+    secrets: Sequence[bytes] = (b"",),
 ) -> Merged:
-    """`secret` is that of the fingerprints (`fence.fingerprint`)."""
-    pauses = pauses_of(call)
-    entries = [heard(each, start, end, pauses, secret) for each, start, end in times_of(call, _once(received))]
+    """`secrets` are those of the fingerprints (`fence.fingerprint`); one that has not changed is enough."""
+    pauses, secret = pauses_of(call), secrets[0]
+    live, stored, batch = _once(received), list(stored), list(batch)
+    live = _known_again(live, [*live, *stored, *batch], secrets)
+    entries = [heard(each, start, end, pauses, secret) for each, start, end in times_of(call, live)]
     entries.sort(key=_order)
     for source, messages in ((AFTER_CALL, stored), (BATCH, batch)):
         entries = _with(entries, source, messages, pauses, secret)
@@ -66,24 +68,45 @@ def merged(
 
 def _once(received: Iterable[Received]) -> list[Received]:
     """Repeated deliveries count once, as first received; in an order that does not depend on the given one."""
-    found: dict[tuple[str, int, int, str, str], Received] = {}
+    found: dict[tuple[str, int, int, str, tuple[str, ...]], Received] = {}
     for each in received:
-        same = (each.stream_id, each.start_ms, each.end_ms, each.text, each.fingerprint)
+        same = (each.stream_id, each.start_ms, each.end_ms, each.text, each.fingerprints)
         if same not in found or each.at < found[same].at:
             found[same] = each
     return sorted(found.values(), key=lambda each: (each.at, each.stream_id, each.start_ms, each.end_ms, each.text))
 
 
+def _known_again(
+    live: list[Received], told: Iterable[Received | StoredMessage], secrets: Sequence[bytes]
+) -> list[Received]:
+    """Records whose words were thrown away: with the fingerprint that those words have now, if they are told again."""
+    if not any(each.fingerprints for each in live):
+        return live
+    now = {
+        mark: marks[0]
+        for each in told
+        if each.text
+        for marks in (fingerprints(secrets, each.role, each.text),)
+        for mark in marks
+    }
+    return [_remarked(each, now) if each.fingerprints else each for each in live]
+
+
+def _remarked(record: Received, now: Mapping[str, str]) -> Received:
+    known = [now[mark] for mark in record.fingerprints if mark in now]
+    return msgspec.structs.replace(record, fingerprints=(*known, *record.fingerprints))
+
+
 def heard(message: Received, start: int, end: int, pauses: Sequence[Stretch], secret: bytes) -> Entry:
     """A real-time message as an entry; its `reason` is set where the fence keeps it out."""
-    is_scrubbed = bool(message.fingerprint)
+    is_scrubbed = bool(message.fingerprints)
     return Entry(
         role=message.role,
         text=message.text,
         start=start,
         end=end,
         source=LIVE,
-        print=message.fingerprint or fingerprint(secret, message.role, message.text),
+        print=message.fingerprints[0] if is_scrubbed else fingerprint(secret, message.role, message.text),
         reason=fenced_by(pauses, start, end) or ("pause" if is_scrubbed else None),
         received=message,
     )

@@ -21,7 +21,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
     """A real-time message as stored: offsets in its stream, role, words, and when it was received (`at`).
 
     Once quarantined, `text` is empty and what is left of the words is their `length` in characters and their
-    `fingerprint` (see `fence`). `key` is the one under which it is stored.
+    `fingerprints` (see `fence`). `key` is the one under which it is stored.
     """
 
     stream_id: str
@@ -33,7 +33,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
     sender_id: str = ""
     key: str = ""
     length: int = 0
-    fingerprint: str = ""
+    fingerprints: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Received({self.role}, {self.start_ms}-{self.end_ms}, text hidden)"

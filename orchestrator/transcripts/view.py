@@ -45,12 +45,16 @@ def merged_of(services: Services, call: Call, stored: Iterable[StoredMessage] | 
     """All sources of a call put together; `stored`: the messages of the finished call."""
     batch = services.after_call_messages.of(call.call_sid, "batch")
     received = received_of(services, call.call_sid)
-    return merged(call, received, stored or (), batch or (), secret=secret_of(services))
+    return merged(call, received, stored or (), batch or (), secrets=secrets_of(services))
 
 
-def secret_of(services: Services) -> bytes:
-    """Of the fingerprints by which quarantined words are known again; it is not in Redis."""
-    return services.settings.asapp_api_secret.value().encode()
+def secrets_of(services: Services) -> tuple[bytes, ...]:
+    """Of the fingerprints by which quarantined words are known again; none is in Redis.
+
+    Two vendors' secrets, with those that are valid during a rotation: they are not all changed at a time.
+    """
+    settings = services.settings
+    return tuple(each.encode() for each in (*settings.asapp_api_secret.values(), *settings.twilio_auth_token.values()))
 
 
 def document(call: Call, found: Merged, listed: int | None) -> dict[str, Any]:

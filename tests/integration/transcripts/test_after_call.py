@@ -8,7 +8,8 @@ from orchestrator.store.keys import breaker
 from orchestrator.store.utterances import Added
 from orchestrator.transcripts.after_call import add_batch, work
 from orchestrator.transcripts.view import as_text, transcript_of
-from tests.integration.transcripts.conftest import Office
+from tests.integration.conftest import RedisServer
+from tests.integration.transcripts.conftest import Office, open_office
 from tests.scripted_http import answer
 from tests.unit.transcripts.conversations import SID, given_call, heard, listed
 
@@ -132,6 +133,19 @@ def test_a_later_look_brings_nothing_back(office: Office) -> None:
     office.look(CALL)
     assert LEAK not in office.everything_kept()
     assert "four" not in as_text(transcript_of(office.services, SID))
+
+
+def test_a_rotation_of_the_vendors_secret_brings_nothing_back(office: Office, redis_server: RedisServer) -> None:
+    """The words were thrown away under the old secret; ASAPP's clock is far off, so the time does not tell."""
+    office.put(CALL)
+    office.hear(CALL, LEAKED)
+    office.has_nothing()
+    office.look(CALL)
+    with open_office(redis_server, office.folder, ASAPP_API_SECRET="fake-after-the-rotation") as rotated:
+        rotated.lists([listed(100_000, LEAK)])
+        rotated.look(CALL)
+        assert LEAK not in rotated.everything_kept()
+        assert "four" not in as_text(transcript_of(rotated.services, SID))
 
 
 def test_a_live_call_shows_nothing_of_a_pause(office: Office) -> None:

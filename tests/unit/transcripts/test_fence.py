@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.core.events import TimePassed
 from orchestrator.core.transition import transition
-from orchestrator.transcripts.fence import Stretch, fenced_by, fingerprint, words_of
+from orchestrator.transcripts.fence import Stretch, fenced_by, fingerprint, fingerprints, words_of
 from orchestrator.transcripts.merge import Merged, merged
 from orchestrator.transcripts.view import as_text, as_vtt, document
 from tests.unit.transcripts.conversations import T0, given_call, heard, listed, mark
@@ -130,15 +130,32 @@ def test_words_thrown_away_are_known_again() -> None:
     call = given_call(HOLD)
     whole = heard(45_000, 47_000, LEAK)
     print_ = fingerprint(SECRET, "customer", LEAK)
-    scrubbed = msgspec.structs.replace(whole, text="", length=len(LEAK), fingerprint=print_)
-    again = merged(call, [scrubbed], [listed(100_000, LEAK)], secret=SECRET)
+    scrubbed = msgspec.structs.replace(whole, text="", length=len(LEAK), fingerprints=(print_,))
+    again = merged(call, [scrubbed], [listed(100_000, LEAK)], secrets=[SECRET])
     assert again.utterances == []
     assert {each.length for each in again.quarantined} == {len(LEAK)}
-    nearby = merged(call, [scrubbed], [listed(47_300, LEAK)], secret=SECRET)
+    nearby = merged(call, [scrubbed], [listed(47_300, LEAK)], secrets=[SECRET])
     assert [(each.length, each.source) for each in nearby.quarantined] == [(len(LEAK), "both")]
     blank = msgspec.structs.replace(listed(47_000, LEAK), text="")
-    assert merged(call, [scrubbed], [blank], secret=SECRET).utterances == []
-    assert merged(call, [], [blank], secret=SECRET).utterances == []
+    assert merged(call, [scrubbed], [blank], secrets=[SECRET]).utterances == []
+    assert merged(call, [], [blank], secrets=[SECRET]).utterances == []
+
+
+def test_words_are_known_again_after_a_secret_was_changed() -> None:
+    """One of the two that stayed is enough, whichever; with both changed only time and length tell."""
+    call = given_call(HOLD)
+    scrubbed = msgspec.structs.replace(
+        heard(45_000, 47_000, LEAK),
+        text="",
+        length=len(LEAK),
+        fingerprints=fingerprints([b"fake-old", b"fake-other"], "customer", LEAK),
+    )
+    far_off = [listed(100_000, LEAK)]
+    for secrets in ([b"fake-new", b"fake-other"], [b"fake-old", b"fake-changed"], [b"fake-new", b"fake-old", b"x"]):
+        assert merged(call, [scrubbed], far_off, secrets=secrets).utterances == []
+        assert merged(call, [scrubbed], [], far_off, secrets=secrets).utterances == []
+    strangers = merged(call, [scrubbed], far_off, secrets=[b"fake-new", b"fake-changed"])
+    assert len(strangers.utterances) == 1
 
 
 def test_the_same_short_word_before_a_hold_is_kept() -> None:
