@@ -134,6 +134,8 @@ class Settings:
     """Where finished transcripts go: `file:///...`, `s3://...` or another URL of fsspec, whose package must be
     installed; none: not archived.
     """
+    archive_ttl_days: int | None
+    """How long the archive keeps a call and an exported day, counted from the call's start; none: for good."""
     sink_url: str | None = dataclasses.field(repr=False)
     """A webhook of yours to which finished transcripts are sent at once (`docs/transcripts.md`); https, or plain http
     for loopback hosts.
@@ -513,6 +515,7 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
         metrics_token=read.secret("METRICS_TOKEN"),
         orchestrator_config=_profiles_file(read),
         archive_url=read.optional("ARCHIVE_URL", _archive_url),
+        archive_ttl_days=read.optional_number("ARCHIVE_TTL_DAYS", 1, 36_500),
         sink_url=read.optional("SINK_URL", _sink_url),
         sink_secret=_sink_secret(read),
         redis_shards=read.number("REDIS_SHARDS", 1, 1, 1024),

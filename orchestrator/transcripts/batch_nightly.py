@@ -8,7 +8,7 @@ is exported. A day that fails is tried again an hour later, and the others go on
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from orchestrator.store.heartbeat import Lease
 from orchestrator.transcripts.batch import export_day, exporter_of
 from orchestrator.transcripts.batch_feed import Pace, days
 from orchestrator.transcripts.batch_output import Target
+from orchestrator.transcripts.retention import first_day_kept
 
 if TYPE_CHECKING:
     from orchestrator.services import Services
@@ -75,7 +76,8 @@ class Nightly:
         return self._services.clock.now_ms()
 
     def _missing(self, folder: str, now: int) -> Target | None:
-        first = (datetime.fromtimestamp(now / 1000, UTC) - timedelta(days=RETENTION_DAYS)).date().isoformat()
+        kept_days = min(RETENTION_DAYS, self._services.settings.archive_ttl_days or RETENTION_DAYS)
+        first = first_day_kept(now, kept_days).isoformat()  # what retention deleted is not fetched again
         for day in days(exporter_of(self._services), self._pace()):
             if day < first or day in self._done or now - self._failed.get(day, -_AGAIN_MS) < _AGAIN_MS:
                 continue

@@ -17,6 +17,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.store import health as store_health
 from orchestrator.transcripts import batch_nightly
 from orchestrator.transcripts.batch_work import work_folder
+from orchestrator.transcripts.retention import LOOK_S, Retention
 from orchestrator.worker.resync import Resync
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Upkeep:
             "resync": lambda: self._repeat(RESYNC_S, self._resync.look),
             "counts": self._hand_counts_over,
             "batch-export": self._export_nightly,
+            "retention": self._sweep_archive,
         }
         return [threading.Thread(target=task, name=name, daemon=True) for name, task in tasks.items()]
 
@@ -103,3 +105,8 @@ class Upkeep:
         nightly = batch_nightly.Nightly(self._services, self._stopping, work_folder(self._services.settings))
         while not self._stopping.wait(batch_nightly.LOOK_S):
             self._safely(nightly.look)
+
+    def _sweep_archive(self) -> None:
+        retention = Retention(self._services)
+        while not self._stopping.wait(LOOK_S):
+            self._safely(retention.look)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -335,6 +336,17 @@ def test_the_nightly_run_catches_up_day_by_day(site: Site) -> None:
     site.services.redis.execute_command("DEL", "orchestrator:lease:batch-export")
     assert nightly(site).look() is None
     assert site.asked("getfeedfile") == before
+
+
+def test_days_that_retention_deleted_are_not_fetched_again(site: Site) -> None:
+    """ASAPP still has them; the archive is not to have them any more."""
+    for age in (9, 3, 1):
+        site.plant(said(SIDS[0], 1, "words"), day=(TODAY - timedelta(days=age)).isoformat())
+    site.services = dataclasses.replace(
+        site.services, settings=dataclasses.replace(site.services.settings, archive_ttl_days=3)
+    )
+    worker = nightly(site)
+    assert [worker.look() for _ in range(3)] == [(TODAY - timedelta(days=age)).isoformat() for age in (3, 1)] + [None]
 
 
 def test_one_worker_at_a_time_exports(site: Site) -> None:
