@@ -8,12 +8,15 @@ transcript messages) is collected in a `Tally` per process and handed over from 
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from orchestrator.core import actions, events
 from orchestrator.core.call import Call, TranscriptionState
+from orchestrator.transcripts.coverage import coverage
 
 Counts = dict[str, float]
 Change = tuple[Call | None, Call, events.Event]
@@ -41,6 +44,7 @@ HELP = {
     "orchestrator_asapp_daily_limit": ("gauge", "ASAPP's daily limit, where one is set."),
     "orchestrator_parked_calls": ("gauge", "Calls that no worker could work on."),
     "orchestrator_redis_warnings": ("gauge", "Settings of Redis that may lose calls; /readyz names them."),
+    "orchestrator_missed_talk_seconds_total": ("counter", "Talk of ended calls that was not transcribed, by reason."),
     "orchestrator_coverage_ratio": ("gauge", "Share of the wanted time that was transcribed, over ended calls."),
 }
 
@@ -59,11 +63,22 @@ def _escaped(value: str) -> str:
 
 def observed(name: str, seconds: float, buckets: Iterable[float] = _COARSE, **labels: str) -> Counts:
     """One observation of a histogram."""
-    counts = {sample(f"{name}_bucket", le=f"{edge:g}", **labels): 1.0 for edge in buckets if seconds <= edge}
-    counts[sample(f"{name}_bucket", le="+Inf", **labels)] = 1.0
-    counts[sample(f"{name}_sum", **labels)] = max(0.0, seconds)
-    counts[sample(f"{name}_count", **labels)] = 1.0
+    edges, total, count = _names(name, tuple(buckets), tuple(labels.items()))
+    counts = {bucket: 1.0 for edge, bucket in edges if seconds <= edge}
+    counts[total] = max(0.0, seconds)
+    counts[count] = 1.0
     return counts
+
+
+@lru_cache(maxsize=2048)
+def _names(
+    name: str, buckets: tuple[float, ...], labels: tuple[tuple[str, str], ...]
+) -> tuple[list[tuple[float, str]], str, str]:
+    """The samples of a histogram: made once, for each request is observed."""
+    named = dict(labels)
+    edges = [(edge, sample(f"{name}_bucket", le=f"{edge:g}", **named)) for edge in buckets]
+    edges.append((math.inf, sample(f"{name}_bucket", le="+Inf", **named)))
+    return edges, sample(f"{name}_sum", **named), sample(f"{name}_count", **named)
 
 
 def measure(before: Call | None, after: Call, event: events.Event) -> Counts:
@@ -125,13 +140,15 @@ def _waits(change: Change) -> Counts:
 
 
 def _coverage(change: Change) -> Counts:
-    """At the end of a call: how long it was transcribed, and how long transcription was wanted and missing."""
-    before, after, event = change
+    """At the end of a call what its ledger says: how long it was transcribed, and how long it was not, and why."""
+    before, after, _ = change
     if before is None or before.is_ended or not after.is_ended:
         return {}
-    heard = sum((part.end or event.at) - part.start for part in after.segments)
-    missing = sum((gap.end or event.at) - gap.start for gap in after.gaps if gap.reason != "starting")
-    return {"_coverage_heard_ms": float(max(0, heard)), "_coverage_missing_ms": float(max(0, missing))}
+    ledger = coverage(after)
+    counts = {"_coverage_heard_ms": ledger["transcribed_s"] * _MS, "_coverage_missing_ms": ledger["missing_s"] * _MS}
+    for cause, seconds in ledger["gaps_s"].items():
+        counts[sample("orchestrator_missed_talk_seconds_total", reason=cause)] = seconds
+    return counts
 
 
 class Tally:

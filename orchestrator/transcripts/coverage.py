@@ -7,7 +7,7 @@ and what was missing; a stop that took its time does not count as talk but as un
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestrator.core.call import Call, Gap, Segment
@@ -44,39 +44,49 @@ def cause_of(gap: Gap, until: int) -> str:
 
 
 def coverage(call: Call) -> dict[str, Any]:
-    """One call's ledger; `agents` has the same by agent, the missing time under whoever was served next."""
+    """One call's ledger; `agents` has the same by agent, the missing time under whoever was served next.
+
+    Talk ends with the call, however long the last stop took.
+    """
     until = call.ended_at or call.updated_at
     transcribed: defaultdict[str, int] = defaultdict(int)
-    missing: defaultdict[str, int] = defaultdict(int)
-    causes: defaultdict[str, int] = defaultdict(int)
+    causes: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     pauses: defaultdict[str, int] = defaultdict(int)
     for segment in call.segments:
         overheard = sum(_shared(segment, pause.start, pause.end, until) for pause in call.paused)
         transcribed[segment.agent_id] += _length(segment.start, segment.end, until) - overheard
     for gap in told_gaps(call):
-        length = _length(gap.start, gap.end, until)
-        missing[_agent_of(call, gap)] += length
-        causes[cause_of(gap, until)] += length
+        causes[_agent_of(call, gap)][cause_of(gap, until)] += _length(gap.start, gap.end, until)
     for pause in call.paused:
         pauses[pause.reason] += _length(pause.start, pause.end, until)
+    missing = {agent: sum(own.values()) for agent, own in causes.items()}
+    every_cause: defaultdict[str, int] = defaultdict(int)
+    for own in causes.values():
+        for cause, length in own.items():
+            every_cause[cause] += length
     return {
         **_ratio(sum(transcribed.values()), sum(missing.values())),
         "unwanted_s": call.unwanted_ms / 1000,
-        "gaps_s": {name: ms / 1000 for name, ms in sorted(causes.items())},
-        "pauses_s": {name: ms / 1000 for name, ms in sorted(pauses.items())},
+        "gaps_s": _seconds(every_cause),
+        "pauses_s": _seconds(pauses),
         "agents": {
-            name: _ratio(transcribed[name], missing[name]) for name in sorted({*transcribed, *missing} - {_NOBODY})
+            name: {**_ratio(transcribed[name], missing.get(name, 0)), "gaps_s": _seconds(causes[name])}
+            for name in sorted({*transcribed, *missing} - {_NOBODY})
         },
     }
 
 
+def _seconds(lengths: Mapping[str, int]) -> dict[str, float]:
+    return {name: ms / 1000 for name, ms in sorted(lengths.items())}
+
+
 def _length(start: int, end: int | None, until: int) -> int:
-    return max(0, (until if end is None else end) - start)
+    return max(0, (until if end is None else min(end, until)) - start)
 
 
 def _shared(segment: Segment, start: int, end: int | None, until: int) -> int:
     """How much of a pause a segment still heard, since the stop took its time."""
-    last = min(until if segment.end is None else segment.end, until if end is None else end)
+    last = min(until if segment.end is None else segment.end, until if end is None else end, until)
     return max(0, last - max(segment.start, start))
 
 
@@ -107,8 +117,6 @@ def summed(rows: Iterable[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     for day, ledger in rows:
         _add(sums[day, "*"], ledger)
         sums[day, "*"]["unwanted_s"] += ledger.get("unwanted_s", 0)
-        for cause, seconds in ledger.get("gaps_s", {}).items():
-            sums[day, "*"][cause] += seconds
         for agent, own in ledger.get("agents", {}).items():
             _add(sums[day, agent], own)
     return [{"day": day, "agent": agent, **_rounded(total)} for (day, agent), total in sorted(sums.items())]
@@ -118,6 +126,8 @@ def _add(total: defaultdict[str, float], ledger: dict[str, Any]) -> None:
     total["calls"] += 1
     for name in ("talk_s", "transcribed_s", "missing_s"):
         total[name] += ledger[name]
+    for cause, seconds in ledger.get("gaps_s", {}).items():
+        total[cause] += seconds
 
 
 CAUSES = ("stream-broken", "vendor-down", "start-late", "worker-gone")

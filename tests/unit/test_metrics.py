@@ -111,10 +111,11 @@ def test_coverage_is_counted_once_at_the_end() -> None:
     """Three of four wanted seconds were heard."""
     parts = (Segment(agent_id="amy", start=0, end=3000),)
     gaps = (Gap(start=3000, end=4000, reason="stream-error"), Gap(start=0, end=10, reason="starting"))
-    ended = replace(CALL, progress=Progress.ENDED, segments=parts, gaps=gaps)
+    ended = replace(CALL, progress=Progress.ENDED, ended_at=4000, segments=parts, gaps=gaps)
     counts = measure(CALL, ended, TICK)
     assert measure(ended, ended, TICK) == {}
     assert "orchestrator_coverage_ratio 0.75" in exposition(counts, {})
+    assert 'orchestrator_missed_talk_seconds_total{reason="vendor-down"} 1' in exposition(counts, {})
 
 
 def test_the_text_is_what_prometheus_reads() -> None:

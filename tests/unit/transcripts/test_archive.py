@@ -91,5 +91,35 @@ def test_coverage_is_told_in_seconds() -> None:
         "unwanted_s": 0.25,
         "gaps_s": {"stream-broken": 10.0},
         "pauses_s": {},
-        "agents": {"amy": own},
+        "agents": {"amy": {**own, "gaps_s": {"stream-broken": 10.0}}},
     }
+
+
+@pytest.mark.parametrize(
+    ("reason", "length_ms", "cause"),
+    [
+        ("stream-broken", 100, "stream-broken"),
+        ("asapp-5xx", 100, "vendor-down"),
+        ("asapp-no-answer", 100, "vendor-down"),
+        ("twilio-unwell", 100, "vendor-down"),
+        ("no-stream-url", 100, "vendor-down"),
+        ("starting", 999, None),
+        ("starting", 1_000, "start-late"),
+        ("starting", 5_000, "start-late"),
+        ("starting", 5_001, "worker-gone"),
+        ("store-away", 100, "worker-gone"),
+    ],
+)
+def test_each_gap_has_its_cause(reason: str, length_ms: int, cause: str | None) -> None:
+    """Four of them; an ordinary start is no gap at all."""
+    call = replace(CALL, gaps=(Gap(start=CALL.created_at, end=CALL.created_at + length_ms, reason=reason),))
+    assert coverage(call)["gaps_s"] == ({} if cause is None else {cause: length_ms / 1000})
+
+
+def test_talk_ends_with_the_call() -> None:
+    """A stop that is confirmed a minute later adds no talk, a gap that nobody closed ends there, too."""
+    ended_at = CALL.ended_at or 0
+    late = replace(CALL.segments[-1], start=ended_at - 10_000, end=ended_at + 60_000)
+    gap = Gap(start=ended_at - 2_000, reason="asapp-5xx")
+    ledger = coverage(replace(CALL, segments=(late,), gaps=(gap,), paused=()))
+    assert (ledger["transcribed_s"], ledger["missing_s"]) == (10.0, 2.0)
