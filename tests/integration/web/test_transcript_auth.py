@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -98,6 +100,30 @@ def test_the_issuers_token_for_us_is_enough(opened: Open, issuer: ScriptedServer
 def test_anything_else_is_refused(opened: Open, issuer: ScriptedServer, headers: dict[str, str]) -> None:
     """401: no token, another's key, issuer or audience, too old, without an end, signed by a mere secret."""
     assert deliver(opened(**oauth2(issuer)), headers) == 401
+
+
+def test_a_token_that_is_not_signed_is_refused_unasked(opened: Open, issuer: ScriptedServer) -> None:
+    """`alg: none`, or a public key taken for a shared secret: the issuer is not even asked."""
+    site = opened(**oauth2(issuer))
+    unsigned = jwt.encode({"iss": ISSUER, "aud": AUDIENCE, "exp": time.time() + 300}, "", algorithm="none")
+    assert deliver(site, {"Authorization": f"Bearer {unsigned}"}) == 401
+    assert deliver(site, token("a-fake-shared-secret-of-at-least-32-bytes", "HS256")) == 401
+    assert issuer.asked == []
+
+
+def test_an_issuer_that_hangs_holds_up_one_request(opened: Open, issuer: ScriptedServer) -> None:
+    """That one for two seconds; those after it are refused at once, and the issuer is asked once."""
+    held = threading.Event()
+    issuer.otherwise = dataclasses.replace(answer(200, {}), wait=held)
+    site = opened(**oauth2(issuer))
+    began = time.monotonic()
+    assert deliver(site, token()) == 401
+    first_s = time.monotonic() - began
+    assert [deliver(site, token()) for _ in range(10)] == [401] * 10
+    held.set()
+    assert first_s < 4.0
+    assert time.monotonic() - began - first_s < 1.0
+    assert len(issuer.asked) == 1
 
 
 def test_without_the_issuers_keys_nobody_comes_in(opened: Open, issuer: ScriptedServer) -> None:
