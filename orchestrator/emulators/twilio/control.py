@@ -109,10 +109,17 @@ async def _clear_faults(request: web.Request) -> web.Response:
 
 
 async def _rotate(request: web.Request) -> web.Response:
-    """From now on requests are signed with this `auth_token`, and REST wants it; the one before is worth nothing."""
+    """From now on requests are signed with this `auth_token`, and REST wants it; the one before is worth nothing.
+
+    With a `shared_key` (`name:secret`) webhooks are signed with that instead.
+    """
     account, given = request.app[ACCOUNT], await request.json()
-    account.settings = dataclasses.replace(account.settings, auth_token=str(given["auth_token"]))
-    account.hooks.token = account.settings.auth_token
+    if "auth_token" in given:
+        account.settings = dataclasses.replace(account.settings, auth_token=str(given["auth_token"]))
+        account.hooks.token = account.settings.auth_token
+    if "shared_key" in given:
+        name, _, secret = str(given["shared_key"]).partition(":")
+        account.hooks.shared_key = (name, secret) if secret else None
     return web.Response(status=204)
 
 

@@ -67,6 +67,8 @@ class Webhooks:
     switches: "Switches"
     deliveries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
+    shared_key: tuple[str, str] | None = None
+    """Name and secret of the key that signs instead of the token."""
     is_mute: bool = False
 
     def __post_init__(self) -> None:
@@ -162,7 +164,7 @@ class Webhooks:
             "User-Agent": "TwilioProxy/1.1",
             "Accept": "*/*",
             **headers,
-            signature.HEADER: signature.sign(self.token, url, None if is_get else hook.params),
+            **signature.headers(self.token, self.shared_key, url, None if is_get else hook.params),
         }
         limits = aiohttp.ClientTimeout(total=left_s, sock_connect=how.connect_s, sock_read=how.read_s)
         try:
