@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
@@ -19,6 +20,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 from orchestrator import __version__
 from orchestrator.tracing import Sink, Span
 
+_LAST_S = 2.0
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _SCOPE = InstrumentationScope("orchestrator", __version__)
 _KINDS = {"server": SpanKind.SERVER, "client": SpanKind.CLIENT, "internal": SpanKind.INTERNAL}
@@ -29,12 +31,19 @@ def sink(endpoint: str) -> Sink:
     name = {} if os.environ.get("OTEL_SERVICE_NAME") else {SERVICE_NAME: "orchestrator"}
     resource = Resource.create({**name, SERVICE_VERSION: __version__})
     processor = BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces"))
-    atexit.register(processor.shutdown)
+    atexit.register(_last_time, processor)
 
     def send(span: Span) -> None:
         processor.on_end(_readable(span, resource))
 
     return send
+
+
+def _last_time(processor: BatchSpanProcessor) -> None:
+    """What waits is sent if the collector takes it now; one that is away must not hold up the end of the process."""
+    sending = threading.Thread(target=processor.shutdown, name="last-spans", daemon=True)
+    sending.start()
+    sending.join(_LAST_S)
 
 
 def _readable(span: Span, resource: Resource) -> ReadableSpan:

@@ -13,8 +13,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.e2e.harness import CUSTOMER, Site
-from tests.e2e.processes import poll
-from tests.e2e.world import CallSeen
+from tests.e2e.processes import DRAIN_S, free_port, poll
+from tests.e2e.world import CallSeen, assert_ended_clean
 
 
 @dataclass
@@ -80,6 +80,17 @@ def test_a_call_is_one_trace_from_its_webhook_to_the_vendors(collector: Collecto
     assert line[-1] == "webhook /twilio/voice"
     assert stop.kind == Span.SPAN_KIND_CLIENT
     assert not any(CUSTOMER.removeprefix("+").encode() in body for body in collector.bodies)
+
+
+def test_a_collector_that_is_away_costs_nobody_anything() -> None:
+    """Calls are looked after as without one, and the processes end in time."""
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    with Site(environment=environment) as site:
+        assert_ended_clean(CallSeen(site, site.play("two_holds").call_sid))
+        for name in ("worker", "web"):
+            process = site.process(name)
+            process.popen.terminate()
+            assert process.popen.wait(DRAIN_S) == 0, process.tail()
 
 
 def has_ended(collector: Collector, name: str) -> bool:
