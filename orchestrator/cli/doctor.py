@@ -13,6 +13,7 @@ from dataclasses import asdict
 
 import click
 
+from orchestrator.cli.layout import wrapped_for_people
 from orchestrator.cli.reading import account_of, services
 from orchestrator.diagnosis import reach, site, vendors, wiring
 from orchestrator.diagnosis.finding import FAIL, NOTE, OK, Finding
@@ -21,6 +22,9 @@ from orchestrator.services import Services
 from orchestrator.twilio.wiring import Wiring
 
 _MARKS = {OK: ("  ok", "green"), NOTE: ("note", "yellow"), FAIL: ("FAIL", "red")}
+
+_INDENT = 6
+_FIX_INDENT = 11
 
 
 @click.command("doctor")
@@ -67,9 +71,10 @@ def _print(findings: Iterable[Finding]) -> bool:
     for finding in findings:
         count[finding.status] += 1
         mark, colour = _MARKS[finding.status]
-        click.echo(f"{click.style(mark, fg=colour)}  {finding.check}: {finding.told}")
+        told = wrapped_for_people(mark, f"{finding.check}: {finding.told}", _INDENT)
+        click.echo(f"{click.style(told[: len(mark)], fg=colour)}{told[len(mark) :]}")
         if finding.fix:
-            click.echo(f"      fix: {finding.fix}")
+            click.echo(wrapped_for_people("      fix:", finding.fix, _FIX_INDENT))
     click.echo(f"{count[OK]} ok, {count[NOTE]} to note, {count[FAIL]} failed")
     return bool(count[FAIL])
 

@@ -6,13 +6,12 @@ Times are UTC. Exit 1: no such call, or nothing is known of that time.
 from __future__ import annotations
 
 import json
-import shutil
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
+from orchestrator.cli.layout import wrapped
 from orchestrator.cli.reading import known_call, services
 from orchestrator.cli.times import clock, moment_in_call
 from orchestrator.core.call import Call
@@ -29,7 +28,6 @@ from orchestrator.transcripts.coverage import coverage
 from orchestrator.web.context import CALL_SID
 
 _INDENT = 14
-_WIDEST = 120
 _HEARD = {
     "yes": ("transcribed", "green"),
     "no": ("not transcribed", "yellow"),
@@ -89,7 +87,7 @@ def _tell(call: Call, entries: Sequence[TimelineEntry], *, shows_all: bool) -> N
         after = str(entry.state.get("state", state))
         changed = f" -> {click.style(after, bold=True)}" if after != state else ""
         note = f" ({entry.note})" if entry.note and entry.name != CUT else ""
-        click.echo(_wrapped(clock(entry.at), f"{said}.{note}{changed}"))
+        click.echo(wrapped(clock(entry.at), f"{said}.{note}{changed}", _INDENT))
         state = after
     if hidden:
         click.echo(f"{hidden} messages that changed nothing are not shown; --all shows them.")
@@ -144,8 +142,8 @@ def _show(found: Sequence[tuple[Stretch, tuple[int, int]]], asked_ms: int) -> No
         times = f"{clock(first)} to {clock(last)} ({(last - first) / 1000:g} s)" if asked_ms > 1 else clock(first)
         click.echo(f"{times}  {click.style(word, fg=colour)}")
         until = f" to {clock(each.end)}" if each.end is not None else ", and still"
-        click.echo(_wrapped("", f"{each.why}, from {clock(each.start)}{until}."))
-        click.echo(_wrapped("", f"It began so: {each.began_by}."))
+        click.echo(wrapped("", f"{each.why}, from {clock(each.start)}{until}.", _INDENT))
+        click.echo(wrapped("", f"It began so: {each.began_by}.", _INDENT))
 
 
 # --- for programs ----------------------------------------------------------------------------------------------------
@@ -182,9 +180,3 @@ def _stretch(each: Stretch, part: tuple[int, int]) -> dict[str, Any]:
         "until": moment(each.end),
         "began_by": each.began_by,
     }
-
-
-def _wrapped(left: str, text: str) -> str:
-    """The text beside its time, broken at the terminal's width."""
-    width = min(shutil.get_terminal_size().columns, _WIDEST)
-    return textwrap.fill(text, width, initial_indent=left.ljust(_INDENT), subsequent_indent=" " * _INDENT)

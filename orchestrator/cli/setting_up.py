@@ -102,7 +102,7 @@ class Plan:
         outcome = change(part.sid, changes)
         part.result = "changed"
         if outcome.verdict is not Verdict.DONE:
-            part.result, part.refused = "refused", f"by Twilio: {refusal(outcome)}"
+            part.result, part.refused = "refused", f"Twilio: {refusal(outcome)}"
 
     @property
     def has_failed(self) -> bool:

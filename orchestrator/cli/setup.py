@@ -10,6 +10,7 @@ import json
 
 import click
 
+from orchestrator.cli.layout import wrapped_for_people
 from orchestrator.cli.reading import vendors
 from orchestrator.cli.setting_up import Part, Plan
 from orchestrator.twilio.wiring import Change, Wiring
@@ -20,7 +21,6 @@ _RESULTS = {
     "changed": ("changed", "green"),
     "refused": ("REFUSED", "red"),
 }
-_WIDEST = 24
 
 
 @click.command()
@@ -67,7 +67,7 @@ def _show(plan: Plan) -> None:
         for change in part.changes:
             click.echo(_line(change))
         if part.refused:
-            click.echo(f"    {part.refused}")
+            click.echo(wrapped_for_people("   ", part.refused, 4))
     for failure in plan.failures:
         click.echo(f"{click.style('FAILED', fg='red')}  {failure}")
     if any(part.result == "not-yet-changed" for part in plan.parts):
@@ -79,14 +79,16 @@ def _show(plan: Plan) -> None:
 
 
 def _line(change: Change) -> str:
-    now, wanted = change.now or "(nothing)", change.wanted or "(nothing)"
-    return f"    {change.setting:{_WIDEST}}{now}\n    {'to':>{_WIDEST - 2}}  {wanted}"
+    now, wanted = f"- {change.now or '(nothing)'}", f"+ {change.wanted or '(nothing)'}"
+    return f"    {change.setting}\n      {click.style(now, fg='red')}\n      {click.style(wanted, fg='green')}"
 
 
 def _fallback_steps(part: Part) -> str:
+    why = f"The fallback of {part.name} is this service itself. One that Twilio keeps also helps callers when this"
+    why += " service, or the way to it, is down. Twilio has no API to make it; by hand:"
     return f"""
-The fallback of {part.name} is this service itself. One that Twilio keeps also helps callers when this service, or the
-way to it, is down. Twilio has no API to make it; by hand:
+{wrapped_for_people("", why, 0)}
   1. In Twilio's console, create a TwiML Bin with this document:
      {part.fallback.partition("?>")[2]}
-  2. Copy its URL, and: orchestrator setup {part.name} --fallback-url URL --apply"""
+  2. Copy its URL, and:
+     orchestrator setup {part.name} --fallback-url URL --apply"""

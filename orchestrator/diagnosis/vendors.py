@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrator.core.actions import Outcome, Verdict
-from orchestrator.diagnosis.finding import FAIL, NOTE, OK, Finding, refusal
+from orchestrator.diagnosis.finding import FAIL, NOTE, OK, Finding, is_unreached, refusal
 from orchestrator.services import Services
 from orchestrator.twilio.account import Account
 
@@ -18,7 +18,8 @@ def asapp(services: Services) -> Iterator[Finding]:
     health = services.asapp.health()
     if health.verdict is not Verdict.DONE:
         fix = "check ASAPP_API_ID and ASAPP_API_SECRET, and that they belong to ASAPP_API_BASE_URL"
-        yield Finding("asapp", FAIL, refusal(health), fix)
+        way = "check ASAPP_API_BASE_URL, and the way there from this machine"
+        yield Finding("asapp", FAIL, refusal(health), way if is_unreached(health) else fix)
         return
     yield Finding("asapp", OK, "credentials are accepted")
     if services.settings.asapp_api_base_url == _SANDBOX:
@@ -46,7 +47,10 @@ def twilio(services: Services, account: Account) -> Iterator[Finding]:
         else "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"
     )
     if isinstance(listed, Outcome):
-        yield Finding("twilio", FAIL, refusal(listed), f"check {names}")
+        way = "check TWILIO_API_BASE_URL, and the way there from this machine"
+        yield Finding("twilio", FAIL, refusal(listed), way if is_unreached(listed) else f"check {names}")
+        if is_unreached(listed):
+            return
     else:
         yield Finding("twilio", OK, f"credentials are accepted; {len(listed)} calls in progress")
     token = account.check_token()

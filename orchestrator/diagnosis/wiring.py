@@ -16,7 +16,7 @@ def numbers(account: Account, profiles: Profiles, wiring: Wiring) -> Iterator[Fi
     """Each number that a profile names or that comes here."""
     every = account.numbers()
     if isinstance(every, Outcome):
-        yield Finding("numbers", FAIL, refusal(every), "see `twilio` above; an API key must be allowed to read numbers")
+        yield Finding("numbers", FAIL, refusal(every), "see twilio above; an API key must be allowed to read numbers")
         return
     ours = [each for each in every if wiring.is_ours(each) or is_named(profiles, each.phone_number)]
     for number in ours:

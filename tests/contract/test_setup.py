@@ -164,7 +164,7 @@ def test_what_the_account_does_not_have_is_a_failure(setup: Any) -> None:
     """Exit 1, and everything else is shown all the same."""
     done = setup("+15555550111", NUMBER)
     assert done.exit_code == 1
-    assert "+15555550111: not-found" in done.output
+    assert "+15555550111: not found: the account has no such number" in done.output
     assert f"number {NUMBER}" in done.output
 
 

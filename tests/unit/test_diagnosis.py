@@ -1,10 +1,13 @@
-"""What doctor says of a site's archive; the rest of it is tested on running sites."""
+"""What doctor says of an archive and of refusals; the rest of it is tested on running sites."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.diagnosis.finding import FAIL, OK
+import pytest
+
+from orchestrator.core.actions import Outcome, Verdict
+from orchestrator.diagnosis.finding import FAIL, OK, is_unreached, refusal
 from orchestrator.diagnosis.site import archive
 from orchestrator.settings import Settings
 
@@ -38,3 +41,18 @@ def test_an_archive_that_does_not_let_us_look_is_told() -> None:
 def test_without_an_archive_there_is_nothing_to_say() -> None:
     """That there is none is told with what a site left out."""
     assert look(None) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told", "unreached"),
+    [
+        (Outcome(verdict=Verdict.REFUSED_FOR_NOW, detail="not sent: SSLError"), "cannot be reached (SSLError)", True),
+        (Outcome(verdict=Verdict.UNKNOWN, detail="no answer: deadline"), "does not answer (deadline)", True),
+        (Outcome(verdict=Verdict.TERMINAL, code="20003", detail="Authenticate"), "refused 20003: Authenticate", False),
+        (Outcome(verdict=Verdict.NOT_FOUND, code="20404", detail="no such"), "not found 20404: no such", False),
+        (Outcome(verdict=Verdict.FAILED, code="500"), "refused 500: failed", False),
+    ],
+)
+def test_a_refusal_is_told_in_words(outcome: Outcome, told: str, unreached: bool) -> None:
+    """Whether a vendor was reached decides what to look at."""
+    assert (refusal(outcome), is_unreached(outcome)) == (told, unreached)

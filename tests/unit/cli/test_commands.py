@@ -93,7 +93,7 @@ def test_every_command_helps_within_80_columns(path: tuple[str, ...]) -> None:
 def test_help_leaves_no_command_out() -> None:
     """Each module of the command line is in one section."""
     files = {path.stem.replace("_", "-") for path in Path(cli.__file__).parent.glob("*.py")}
-    helpers = {"--init--", "reading", "setting-up", "times"}
+    helpers = {"--init--", "layout", "reading", "setting-up", "times"}
     assert files - helpers == set(cli.COMMANDS)
 
 
