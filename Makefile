@@ -44,6 +44,7 @@ javascript:
 
 test: check javascript
 	sh scripts/require-redis.sh
+	sh scripts/require-faketime.sh
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/integration tests/contract
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/e2e
 	sh scripts/require-chromium.sh
@@ -68,6 +69,7 @@ bench-batch: $(STAMP)
 
 soak: $(STAMP)
 	sh scripts/require-redis.sh
+	sh scripts/require-faketime.sh
 	$(BIN)/python -m tests.soak $(ARGS)
 
 format: $(STAMP)

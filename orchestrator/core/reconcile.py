@@ -63,7 +63,12 @@ Rule = Callable[[Call, Desired, int], Step]
 
 
 def reconcile(call: Call, now: int) -> Plan:
-    """The next step for this call. While an intent is in flight there is none: its outcome comes first."""
+    """The next step for this call. While an intent is in flight there is none: its outcome comes first.
+
+    A call is never younger than what it knows: where Redis's clock was put back, a stop that was wanted a moment ago
+    would otherwise wait until that moment comes again.
+    """
+    now = max(now, call.updated_at)
     if call.in_flight is not None:
         return Plan()
     want = desired(call)

@@ -16,6 +16,9 @@ from orchestrator.core.applied.streams import with_segment_closed
 from orchestrator.core.call import SCHEMA, Call, TranscriptionState
 from orchestrator.core.settle import settle
 
+CLOCK_RAN_BACK_MS = 5_000
+"""What is received is never told so much later than something that was received after it, with clocks as they are."""
+
 
 def begin(event: e.CallArrived | e.CallAdopted) -> Call:
     """The call that this first event makes."""
@@ -27,10 +30,20 @@ def transition(call: Call, event: e.Event) -> Call:
     if isinstance(event, e.DesktopEvent):
         if desktop.is_repeat(call, event):
             return call
-        changed = settle(call, _applied(desktop.remembered(call, event), event), event.at)
+        applied = _applied(desktop.remembered(call, event), event)
     else:
-        changed = settle(call, _applied(call, event), event.at)
-    return call if changed == call else replace(changed, updated_at=max(call.updated_at, event.at), schema=SCHEMA)
+        applied = _applied(call, event)
+    is_clock_back = call.updated_at - event.at > CLOCK_RAN_BACK_MS
+    changed = settle(call, _with_the_clock_back(applied, event.at) if is_clock_back else applied, event.at)
+    if changed == call:
+        return call
+    return replace(changed, updated_at=event.at if is_clock_back else max(call.updated_at, event.at), schema=SCHEMA)
+
+
+def _with_the_clock_back(call: Call, at: int) -> Call:
+    """Redis's clock was put back: from now on this call's time is the new one, and a wanted stop is due by it."""
+    since = call.off_wanted_at
+    return call if since is None else replace(call, off_wanted_at=min(since, at))
 
 
 def _applied(call: Call, event: e.Event) -> Call:  # noqa: C901, PLR0912 - one line per event is the clearest table

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.clock import Clock
 from orchestrator.store.connect import LONGEST_BLOCK_S
 from orchestrator.store.scripts import Script
 
@@ -52,11 +53,15 @@ class QueueState:
 
 
 class DueQueue:
-    """Thread-safe. `name` tells queues apart: `calls` is the one that `CallStore` marks with each commit."""
+    """Thread-safe. `name` tells queues apart: `calls` is the one that `CallStore` marks with each commit.
 
-    def __init__(self, redis: Redis, keys: Keys, name: str = "calls") -> None:
+    `clock` learns Redis's time from every claim and look: who works on calls follows a jump of that clock at once.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, name: str = "calls", clock: Clock | None = None) -> None:
         self._redis = redis
         self._keys = keys
+        self._clock = clock or Clock()
         self.name = name
 
     def mark(self, key: str, due_ms: int = 0, *, urgent: bool = False) -> None:
@@ -66,7 +71,9 @@ class DueQueue:
 
     def claim(self, worker: str, *, shard: int = 0, lease_ms: int = 4000, urgent_only: bool = False) -> Claim | None:
         """The next due key of the shard, or None. `urgent_only`: for reserved threads; urgent keys and dead leases."""
-        found = _claim.run(self._redis, self._keys.queue(self.name, shard), [worker, lease_ms, int(urgent_only)])
+        sent = time.monotonic()
+        now, *found = _claim.run(self._redis, self._keys.queue(self.name, shard), [worker, lease_ms, int(urgent_only)])
+        self._clock.observe(now, sent, time.monotonic())
         if not found:
             return None
         key, token, taken_over = found
@@ -93,8 +100,9 @@ class DueQueue:
                 return
 
     def state(self, shard: int) -> QueueState:
-        found = _state.run(self._redis, self._keys.queue(self.name, shard))
-        due, later, leased, *times, now = found
+        sent = time.monotonic()
+        due, later, leased, *times, now = _state.run(self._redis, self._keys.queue(self.name, shard))
+        self._clock.observe(now, sent, time.monotonic())
         next_due, next_urgent, next_lease = (int(float(each)) if each else None for each in times)
         return QueueState(due, later, leased, next_due, next_urgent, next_lease, now)
 

@@ -1,7 +1,7 @@
 -- Claims the next key: urgent ones, then those whose lease ran out (their worker died), then the longest due.
 --   KEYS 1-9  the queue (see queue_mark.lua)
 --   ARGV 1 worker   2 lease (ms)   3 '1' if only urgent ones and ended leases
---   reply: {key, token, 1 if taken over} or nil
+--   reply: {now, key, token, 1 if taken over}, or {now} where there is none
 -- include: time_now
 -- include: queue_mark
 local queue = queue_of(1)
@@ -20,7 +20,7 @@ if not key and ARGV[3] ~= '1' then
   key = first_until(queue.due)
 end
 if not key then
-  return nil
+  return {now}
 end
 
 local token = redis.call('INCR', queue.serial) .. ':' .. ARGV[1]
@@ -35,4 +35,4 @@ end
 if redis.call('EXISTS', queue.wake_urgent) == 0 and first_until(queue.urgent) then
   queue_wake(queue.wake_urgent)
 end
-return {key, token, taken_over}
+return {now, key, token, taken_over}

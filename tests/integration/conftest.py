@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class RedisServer:
         self.process.wait(DEADLINE_S)
 
 
-def start_redis(folder: Path, *options: str) -> RedisServer:
+def start_redis(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> RedisServer:
     binary = shutil.which("redis-server")
     if binary is None:
         pytest.fail("redis-server is missing; scripts/require-redis.sh says how to get it")
@@ -57,6 +57,7 @@ def start_redis(folder: Path, *options: str) -> RedisServer:
     process = subprocess.Popen(  # noqa: S603  our own arguments
         [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), *options],
         stdout=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
     )
     server = RedisServer(process, port)
     deadline = time.monotonic() + DEADLINE_S
@@ -91,11 +92,14 @@ def redis(redis_server: RedisServer) -> Iterator[Redis]:
 
 @pytest.fixture
 def more_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisServer]]:
-    """Starts servers for one test alone, to be frozen, killed or configured; the arguments are redis-server's."""
+    """Starts servers for one test alone, to be frozen, killed or configured; the arguments are redis-server's.
+
+    `environment`: variables of the process beside this one's own.
+    """
     with contextlib.ExitStack() as running:
 
-        def start(*options: str) -> RedisServer:
-            server = start_redis(tmp_path_factory.mktemp("redis"), *options)
+        def start(*options: str, environment: Mapping[str, str] | None = None) -> RedisServer:
+            server = start_redis(tmp_path_factory.mktemp("redis"), *options, environment=environment)
             running.callback(server.end)
             return server
 

@@ -76,23 +76,26 @@ def vendors() -> Iterator[Vendors]:
         yield running
 
 
+def worker_environment(redis_url: str, vendors: Vendors) -> dict[str, str]:
+    """What a process of the service needs."""
+    return {
+        "REDIS_URL": redis_url,
+        "PUBLIC_BASE_URL": "https://calls.example.com",
+        "TWILIO_ACCOUNT_SID": ACCOUNT,
+        "TWILIO_AUTH_TOKEN": "fake-token",
+        "TWILIO_API_BASE_URL": vendors.url,
+        "ASAPP_API_BASE_URL": vendors.url,
+        "ASAPP_API_ID": "fake-id",
+        "ASAPP_API_SECRET": "fake-secret",
+        "AGENT_API_KEYS": "desk:fake-key",
+        "ORCHESTRATOR_CONFIG": str(Path(__file__).parents[3] / "config" / "profiles.toml"),
+        "WORKER_THREADS": "8",
+        "LOG_FORMAT": "json",
+    }
+
+
 def settings(redis_url: str, vendors: Vendors, **changes: str) -> Settings:
-    return Settings.from_environment(
-        {
-            "REDIS_URL": redis_url,
-            "PUBLIC_BASE_URL": "https://calls.example.com",
-            "TWILIO_ACCOUNT_SID": ACCOUNT,
-            "TWILIO_AUTH_TOKEN": "fake-token",
-            "TWILIO_API_BASE_URL": vendors.url,
-            "ASAPP_API_BASE_URL": vendors.url,
-            "ASAPP_API_ID": "fake-id",
-            "ASAPP_API_SECRET": "fake-secret",
-            "AGENT_API_KEYS": "desk:fake-key",
-            "ORCHESTRATOR_CONFIG": str(Path(__file__).parents[3] / "config" / "profiles.toml"),
-            "WORKER_THREADS": "8",
-            **changes,
-        }
-    )
+    return Settings.from_environment({**worker_environment(redis_url, vendors), **changes})
 
 
 @pytest.fixture
