@@ -138,8 +138,8 @@ def build(settings: Settings) -> Services:
         is_shared_key_wanted=settings.twilio_signatures == "shared-key",
     )
     tracing = _tracing(settings)
-    queue = DueQueue(redis, keys)
-    slow_queue = DueQueue(redis, keys, SLOW_QUEUE)
+    queue = DueQueue(redis, keys, clock=clock)
+    slow_queue = DueQueue(redis, keys, SLOW_QUEUE, clock)
     urls = Breaker(redis, "asapp-url", queue.mark)
     asapp_day = DailyLimit(redis, clock, settings.asapp_daily_limit)
     asapp = AsappClient(

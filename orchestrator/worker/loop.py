@@ -49,7 +49,8 @@ DRAIN_S = 20.0
 _IDLE_WAIT_S = 1.0
 _STEPS_PER_CLAIM = 25
 _RECORD_FOR_S = 10.0
-_STORE_PAUSE_S = 0.2
+_STORE_PAUSE_S, _LONGEST_STORE_PAUSE_S = 0.2, 1.0
+_TOLD_EVERY_S = 10.0
 _READS = (a.ReadCall, a.ReadLeg, a.ReadParticipants)
 
 
@@ -83,6 +84,7 @@ class Worker:
         self._failures: dict[str, int] = {}
         self._running: list[threading.Thread] = []
         self._all_done = threading.Event()
+        self._told_of_store_at = float("-inf")
 
     def start(self) -> None:
         reserved = max(1, self.threads // 4)
@@ -126,7 +128,7 @@ class Worker:
         return shards[index::count] or [index % len(shards)]
 
     def _serve(self, mine: list[int], only_stops: bool) -> None:
-        turn = 0
+        turn = failures = 0
         while not self.stopping.is_set():
             shard = mine[turn % len(mine)]
             turn += 1
@@ -136,11 +138,20 @@ class Worker:
                     self.services.queue.wait(shard, _IDLE_WAIT_S / len(mine), urgent_only=only_stops)
                     continue
             except OrchestratorError as error:
-                log.warning("store-unavailable", worker=self.name, error=error.error_id)
+                self._tell_of_store(error)
                 self.upkeep.store_was_away()
-                self.stopping.wait(_STORE_PAUSE_S)
+                self.stopping.wait(min(_STORE_PAUSE_S * 2**failures, _LONGEST_STORE_PAUSE_S))
+                failures = min(failures + 1, 10)
                 continue
+            failures = 0
             self._work_safely(claim)
+
+    def _tell_of_store(self, error: OrchestratorError) -> None:
+        """Once in a while for all threads: while Redis is away or refuses they all meet the same."""
+        now = time.monotonic()
+        if now - self._told_of_store_at > _TOLD_EVERY_S:
+            self._told_of_store_at = now
+            log.warning("store-unavailable", worker=self.name, error=error.error_id, why=error.message)
 
     def _renew_leases(self) -> None:
         try:

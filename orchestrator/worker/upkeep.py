@@ -15,6 +15,7 @@ import structlog
 from orchestrator.counting import HAND_OVER_S, hand_over
 from orchestrator.errors import OrchestratorError
 from orchestrator.store import health as store_health
+from orchestrator.store.permissions import forbidden
 from orchestrator.transcripts import batch_nightly
 from orchestrator.transcripts.batch_work import work_folder
 from orchestrator.transcripts.retention import LOOK_S, Retention
@@ -87,8 +88,10 @@ class Upkeep:
         self._safely(lambda: hand_over(self._services))
 
     def _check_store(self) -> None:
-        """Says at the start, and whenever it changes, what may lose calls: no append-only file, keys evicted."""
-        found = tuple(store_health.ping(self._services.redis).warnings())
+        """Says at the start, and whenever it changes, what may lose calls: commands forbidden, no AOF, keys evicted."""
+        redis = self._services.redis
+        refused = [f"Redis forbids this user the command {name}" for name in forbidden(redis)]
+        found = (*refused, *store_health.ping(redis).warnings())
         for warning in found if found != self._warned else ():
             log.warning("redis-warning", worker=self._worker, why=warning)
         self._warned = found

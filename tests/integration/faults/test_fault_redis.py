@@ -20,8 +20,8 @@ from orchestrator.worker.resync import MARK, Resync
 from orchestrator.worker.upkeep import RESYNC_S
 from tests.integration.conftest import RedisServer
 from tests.integration.faults.conftest import Floor, until
-from tests.integration.faults.link import Link
 from tests.integration.faults.vendors import START, STOP, Mood
+from tests.link import Link
 
 MakeFloor = Callable[..., Floor]
 HOLDS_AND_LASTS = frozenset(("live", "recent", "counters", "serial", "due", "urgent", "leases", "tokens"))
@@ -249,26 +249,3 @@ def test_fault_33_a_redis_that_may_forget_is_told_at_the_start(
     assert "evicts" in page.text
     metrics = client.get("/metrics", headers={"Authorization": "Bearer fake-metrics"}).text
     assert "orchestrator_redis_warnings 2" in metrics
-
-
-def test_fault_64_a_wrong_password_and_a_forbidden_command(
-    more_redis: Callable[..., RedisServer], make_floor: MakeFloor
-) -> None:
-    """64: told by name, at once, with nothing retried for ever; callers are still answered."""
-    server = more_redis()
-    opened = make_floor(redis_url=server.url, has_worker=False)
-    opened.services.redis.execute_command("CONFIG SET", "requirepass", "fake-right")
-    for url in (server.url, server.url.replace("//", "//:fake-wrong@")):
-        floor = make_floor(redis_url=url, has_worker=False)
-        began = time.monotonic()
-        with pytest.raises(StoreUnavailable, match="Auth"):
-            floor.services.redis.execute_command("PING")
-        assert time.monotonic() - began < 1
-        client = create_app(services=floor.services).test_client()
-        assert (client.get("/healthz").status_code, client.get("/readyz").status_code) == (200, 503)
-    right = make_floor(redis_url=server.url.replace("//", "//:fake-right@"), has_worker=False)
-    right.services.redis.execute_command("ACL", "SETUSER", "limited", "on", ">fake-limited", "~*", "+@all", "-evalsha")
-    limited = make_floor(redis_url=server.url.replace("//", "//limited:fake-limited@"), has_worker=False)
-    with pytest.raises(StoreUnavailable, match="evalsha") as told:
-        limited.talk()
-    assert "fake" not in told.value.message

@@ -16,8 +16,8 @@ import requests
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # Twilio ships no types
 
 from tests.integration.conftest import RedisServer
-from tests.integration.faults.link import Link
 from tests.integration.web.processes import GUNICORN, ROOT, SERVE, base, is_up, running
+from tests.link import Link
 
 KEY = {"Authorization": "Bearer fake-canary-key"}
 Eventually = Callable[[Callable[[], object]], None]

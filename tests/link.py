@@ -1,4 +1,4 @@
-"""A TCP link between the service and Redis that a test can cut, block or slow down, and mend."""
+"""A TCP link, to Redis or to a web process, that a test can cut, block, slow down, mend, and lead elsewhere."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Link:
         self._passing.set()
         self._is_over = False
         self._ends: list[socket.socket] = []
+        self._leading = threading.Lock()
         self._accept_in_background()
 
     @property
@@ -40,6 +41,12 @@ class Link:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._end_all()
+
+    def lead_to(self, port: int) -> int:
+        """Connections made from now on lead there; returns the port that all before have reached."""
+        with self._leading:
+            before, self._to_port = self._to_port, port
+            return before
 
     def block(self) -> None:
         self._passing.clear()
@@ -65,7 +72,8 @@ class Link:
         while True:
             try:
                 near, _ = listener.accept()
-                far = socket.create_connection(("127.0.0.1", self._to_port), timeout=5)
+                with self._leading:
+                    far = socket.create_connection(("127.0.0.1", self._to_port), timeout=5)
             except OSError:
                 return
             far.settimeout(None)
