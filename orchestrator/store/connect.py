@@ -141,7 +141,7 @@ _QUIET: dict[str, Any] = {
 }
 
 
-def connect(url: str, *, max_connections: int = 256, tls: Tls = SYSTEMS_OWN) -> Redis:
+def connect(url: str, *, max_connections: int = 512, tls: Tls = SYSTEMS_OWN) -> Redis:
     """The client for `url`; raises StoreMisconfigured when the URL cannot be understood."""
     scheme = url.partition("://")[0]
     options = settings(max_connections) | (tls.options() if scheme.startswith("rediss") else {})

@@ -29,9 +29,9 @@ def options(settings: Settings, *, workers: int) -> dict[str, Any]:
     """Gunicorn's settings by name."""
     return {
         "bind": f"0.0.0.0:{settings.port}",
-        "worker_class": "gthread",  # no monkey-patching, flat latency, drains properly
+        "worker_class": "orchestrator.web.patient.PatientWorker",  # gthread: no monkey-patching, flat latency, drains
         "workers": workers,
-        "threads": 64,  # so many slow clients may stall before others feel it
+        "threads": 256,  # so many slow clients may stall before others feel it; a thread is made when it is needed
         "keepalive": 100,  # longer than the 90 s that Heroku's router keeps its connections
         "graceful_timeout": 25,  # all that is in progress ends within the 30 s that platforms give
         "timeout": 60,  # a worker that gives no sign to its master for so long is replaced

@@ -1,0 +1,74 @@
+"""gunicorn's thread worker, hardened against clients that are slow on purpose or by accident.
+
+Two things of gthread let a few such clients keep everybody waiting (gunicorn 27.0.1): a connection in the middle of a
+head or body holds its thread for ever, and the end of a connection is waited for on the thread that accepts new ones,
+2 s for each client that does not hang up. Here a client has `READ_S` for each part that it sends, and connections end
+on threads of their own. `threads` (see `orchestrator.web.server`) says how many may stall at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]  # gunicorn has no types
+
+READ_S = 10.0
+_ENDING_AT_ONCE = 32
+
+
+class _Line(socket.socket):
+    """A socket whose silence counts as a lost connection, which gunicorn expects from any client."""
+
+    def recv(self, *arguments: Any) -> bytes:
+        try:
+            return super().recv(*arguments)
+        except TimeoutError as error:
+            raise ConnectionResetError(errno.ECONNRESET, "the client was silent for too long") from error
+
+    def sendall(self, *arguments: Any) -> None:
+        try:
+            super().sendall(*arguments)
+        except TimeoutError as error:
+            raise ConnectionResetError(errno.ECONNRESET, "the client did not read for too long") from error
+
+
+class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
+    """Ends on a thread of `ending`."""
+
+    ending: ThreadPoolExecutor
+
+    def init(self) -> None:
+        """Called on the thread that reads, each time it begins to: from here on the client's time counts."""
+        super().init()
+        self.sock.settimeout(READ_S)
+
+    def close(self, graceful: bool = False) -> None:
+        if graceful:
+            self.ending.submit(super().close, graceful=True)
+        else:
+            super().close()
+
+
+class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's `worker_class`."""
+
+    def init_process(self) -> None:
+        self.ending = ThreadPoolExecutor(_ENDING_AT_ONCE, thread_name_prefix="ending")
+        super().init_process()
+
+    def accept(self, listener: Any) -> None:
+        """As gthread's own, with our connection."""
+        try:
+            accepted, address = listener.accept()
+        except OSError as error:
+            if error.errno not in {errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK}:
+                raise
+            return
+        self.nr_conns += 1
+        line = _Line(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
+        connection = _Connection(self.cfg, line, address, listener.getsockname())
+        connection.ending = self.ending
+        self.enqueue_req(connection)
