@@ -1,7 +1,7 @@
 # make demo    everything, no accounts needed
 # make test    lint, types, contracts, then every test against a real Redis
 # make check   the quick part of make test
-# make bench   from a hold to the stop at ASAPP, measured
+# make bench   how fast it is, measured beside references (docs/performance.md)
 # make bench-recovery  how soon what broke is right again
 # make soak    random calls under random faults: make soak ARGS="--seconds 600 --seed 7"
 VENV ?= .venv
@@ -54,7 +54,12 @@ test: check javascript
 
 bench: $(STAMP)
 	sh scripts/require-redis.sh
+	sh scripts/require-wrk.sh
+	$(BIN)/python benchmarks/voice_webhook.py
 	$(BIN)/python benchmarks/hold_to_stop.py
+	$(BIN)/python benchmarks/under_load.py
+	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/start_and_drain.py
 
 bench-recovery: $(STAMP)
 	sh scripts/require-redis.sh

@@ -49,6 +49,7 @@ HELP = {
 }
 
 
+@lru_cache(maxsize=2048)
 def sample(name: str, **labels: str) -> str:
     """A sample's name with its labels, e.g. `x_total{outcome="done"}`."""
     if not labels:

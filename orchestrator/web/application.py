@@ -65,15 +65,15 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     tracing.register(app, services)
     problems.register(app)
     is_https = services.settings.public_base_url.startswith("https:")
-    app.after_request(partial(_with_headers, _HEADERS | (_TLS_ONLY if is_https else {})))
+    app.after_request(partial(_with_headers, tuple((_HEADERS | (_TLS_ONLY if is_https else {})).items())))
     console.register(app, services)
     for blueprint in (voice.bp, callbacks.bp, transcripts.bp, api.bp, streams.bp, health.bp):
         app.register_blueprint(blueprint)
     return app
 
 
-def _with_headers(headers: dict[str, str], answer: Response) -> Response:
-    """A view may have set a stricter or looser one of its own."""
-    for name, value in headers.items():
-        answer.headers.setdefault(name, value)
+def _with_headers(headers: tuple[tuple[str, str], ...], answer: Response) -> Response:
+    """A view may have set a stricter or looser one of its own. One look for all: this is done for each request."""
+    present = {name.lower() for name, _ in answer.headers}
+    answer.headers.extend((name, value) for name, value in headers if name.lower() not in present)
     return answer

@@ -8,6 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from orchestrator.core.call import Call, MediaStream, StreamState
 from orchestrator.core.profile import Profile
@@ -42,6 +45,18 @@ def tags(document: str) -> list[str]:
 def only(document: str, tag: str) -> ET.Element:
     (found,) = parsed(document).iter(tag)
     return found
+
+
+@pytest.mark.parametrize(
+    "route", ["conference", f"enqueue:{WORKFLOW}", "dial:client:amy", "redirect:https://f.example/"]
+)
+@given(token=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=60), survey=st.booleans())
+def test_a_prepared_document_is_the_built_one(route: str, token: str, *, survey: bool) -> None:
+    """To the letter, whatever stands in the stream URL; of another call the next one has nothing."""
+    for sid, url in ((CALL, f"wss://media.example/{token}"), ("CA" + "2" * 32, URL), (CALL, None)):
+        one = replace(call(route, survey_url=SURVEY if survey else None), call_sid=sid)
+        built = twiml._built(one.profile, "asapp-1", sid, url, URLS)
+        assert twiml.answer(one, stream_url=url, urls=URLS) == built
 
 
 def test_callback_urls_name_the_call_and_ask_for_repeats() -> None:
