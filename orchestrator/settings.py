@@ -122,6 +122,8 @@ class Settings:
     """`name:key` or `name:key:read` (looks, does not report), comma-separated; bearer keys of `/api`."""
     agent_api_origins: tuple[str, ...]
     """Browser origins that may use the API, e.g. `https://desk.example.com`, comma-separated."""
+    agent_api_rps: int
+    """Requests a second to `/api` of one key, or of one agent's tokens; beyond them 429. Never of holds and pauses."""
     console_users: Secret
     """`name:password`, or a hash of `werkzeug.security` as password, comma-separated; `/console` is off without it."""
     console_guest: str
@@ -510,6 +512,7 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
             read, "AGENT_API_KEYS", "name:key or name:key:read", lambda entry: parse_api_key(entry) is not None
         ),
         agent_api_origins=_origins(read),
+        agent_api_rps=read.number("AGENT_API_RPS", 50, 1, 10_000),
         console_users=_entries(read, "CONSOLE_USERS", "name:password", _is_login),
         console_guest=_guest(read),
         metrics_token=read.secret("METRICS_TOKEN"),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import msgspec
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
 from orchestrator.core.call import Call, Progress
 from orchestrator.core.desired import is_converged, state_of
@@ -23,12 +23,12 @@ from orchestrator.log import get_logger
 from orchestrator.shown import event_json, moment
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.store.reading import TimelineEntry
-from orchestrator.web import access
+from orchestrator.web import access, limits
 from orchestrator.web.adoption import apply_or_adopt, call_named, learn_names
 from orchestrator.web.context import CALL_SID, body, received_at, services
 from orchestrator.web.desktop_events import parse
 from orchestrator.web.emergency import is_silencing, stop_at_once
-from orchestrator.web.parameters import STATES, invalid, known_call, number
+from orchestrator.web.parameters import STATES, invalid, number, visible_call
 from orchestrator.web.render import Json, call_json
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -56,14 +56,19 @@ def calls() -> Response:
     limit, cursor = number("limit", 50, 1, MAX_LIMIT), request.args.get("cursor") or None
     if cursor is not None and not _CURSOR.match(cursor):
         raise invalid("cursor", "must be one that a list of calls gave")
-    page = services().store.list(limit=limit, cursor=cursor, where=_filter(state, agent_id))
+    who = access.caller()
+    if who.agent_id is not None and agent_id not in {None, who.agent_id}:
+        raise OrchestratorError("forbidden", "This token is for its own agent only")
+    where = _filter(state, who.agent_id or agent_id, who.call_sid)
+    page = services().store.list(limit=limit, cursor=cursor, where=where)
     return _json({"calls": [call_json(call) for call in page.calls], "cursor": page.cursor})
 
 
-def _filter(state: str | None, agent_id: str | None) -> Callable[[Call], bool]:
+def _filter(state: str | None, agent_id: str | None, call_sid: str | None) -> Callable[[Call], bool]:
     """What was never a call is left out."""
     return lambda call: (
         call.progress is not Progress.DROPPED
+        and call_sid in {None, call.call_sid}
         and state in {None, state_of(call)}
         and (agent_id is None or agent_id in agents_of(call))
     )
@@ -71,7 +76,7 @@ def _filter(state: str | None, agent_id: str | None) -> Callable[[Call], bool]:
 
 @bp.get("/calls/<sid>")
 def call(sid: str) -> Response:
-    return _json(call_json(known_call(sid)))
+    return _json(call_json(visible_call(sid)))
 
 
 @bp.post("/calls/<sid>/events")
@@ -80,15 +85,20 @@ def events(sid: str) -> tuple[Response, int] | Response:
     wait_ms = number("wait", 0, 0, MAX_WAIT_MS)
     if not CALL_SID.match(sid):
         raise OrchestratorError("no-such-call", "This is not a Call SID")
-    reported = parse(body(), source=g.api_key.name)
+    who = access.caller()
+    reported = parse(body(), source=who.source)
+    is_urgent = is_silencing(reported.event(0))
+    if not is_urgent:
+        limits.take(who)
     try:
         event = reported.event(received_at())
         call_sid = call_named((("leg", sid),)) or sid
+        access.check_report(call_sid, sid, reported)
         if reported.agent_leg:
             learn_names(call_sid, (("leg", reported.agent_leg),))
-        after = apply_or_adopt(call_sid, event, via=f"api:{g.api_key.name}")
+        after = apply_or_adopt(call_sid, event, via=f"api:{who.key}")
     except StoreUnavailable:
-        if is_silencing(reported.event(0)):
+        if is_urgent:
             stop_at_once(services(), sid)
         raise
     seen = _watched(after, wait_ms) if wait_ms else after
@@ -118,7 +128,7 @@ def _watched(call: Call, wait_ms: int) -> Call:
 
 @bp.get("/calls/<sid>/timeline")
 def timeline(sid: str) -> Response:
-    found = known_call(sid)
+    found = visible_call(sid)
     entries = services().store.timeline(found.call_sid)
     return _json({"call_sid": found.call_sid, "entries": [_entry(entry) for entry in entries]})
 
@@ -136,7 +146,7 @@ def transcript(sid: str) -> Response:
     kind = request.args.get("format", "json")
     if kind not in {"json", "text", "vtt"}:
         raise invalid("format", "must be json, text or vtt")
-    document = view.transcript_of(services(), known_call(sid).call_sid)
+    document = view.transcript_of(services(), visible_call(sid).call_sid)
     match kind:
         case "text":
             return Response(view.as_text(document), content_type="text/plain; charset=utf-8")

@@ -16,6 +16,7 @@ from orchestrator.web import (
     console,
     context,
     health,
+    minting,
     problems,
     streams,
     tallying,
@@ -67,7 +68,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     is_https = services.settings.public_base_url.startswith("https:")
     app.after_request(partial(_with_headers, tuple((_HEADERS | (_TLS_ONLY if is_https else {})).items())))
     console.register(app, services)
-    for blueprint in (voice.bp, callbacks.bp, transcripts.bp, api.bp, streams.bp, health.bp):
+    for blueprint in (voice.bp, callbacks.bp, transcripts.bp, api.bp, minting.bp, streams.bp, health.bp):
         app.register_blueprint(blueprint)
     return app
 

@@ -8,6 +8,7 @@ from flask import request
 
 from orchestrator.core.call import Call, Progress
 from orchestrator.errors import OrchestratorError
+from orchestrator.web import access
 from orchestrator.web.context import CALL_SID, services
 
 STATES = frozenset(
@@ -28,8 +29,8 @@ def number(name: str, default: int, low: int, high: int) -> int:
     return int(text)
 
 
-def known_call(sid: str) -> Call:
-    """The call of any of its legs. Raises 404."""
+def visible_call(sid: str) -> Call:
+    """The call of any of its legs. Raises 404, also for one that the caller may not see."""
     store = services().store
     if CALL_SID.match(sid):
         found = store.load(sid)
@@ -37,5 +38,5 @@ def known_call(sid: str) -> Call:
             named = store.resolve("leg", sid)
             found = store.load(named) if named is not None else None
         if found is not None:
-            return found
-    raise OrchestratorError("no-such-call", "No call is known by this SID")
+            return access.check_call(found, sid)
+    raise OrchestratorError("no-such-call", access.NO_SUCH_CALL)

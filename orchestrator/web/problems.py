@@ -11,12 +11,14 @@ from orchestrator.log import get_logger
 
 STATUS = {
     "invalid-event": 400,
+    "invalid-body": 400,
     "invalid-parameter": 400,
     "malformed-request": 400,
     "unauthorized": 401,
     "forbidden": 403,
     "no-such-call": 404,
     "store-unavailable": 503,
+    "too-many-requests": 429,
     "too-many-streams": 503,
 }
 _SLUGS = {
@@ -28,10 +30,14 @@ _SLUGS = {
     413: "too-large",
     415: "unsupported-media-type",
 }
-_TITLES = {"store-unavailable": "The store cannot be reached"}
+_TITLES = {
+    "store-unavailable": "The store cannot be reached",
+    "too-many-streams": "This process serves as many streams as it can",
+}
 """Of our own failures; their messages may name hosts and are for the log."""
 _INTERNAL = 500
 _UNAVAILABLE = 503
+_TOO_MANY = 429
 _log = get_logger("orchestrator.web")
 
 
@@ -57,6 +63,10 @@ def of_ours(error: OrchestratorError) -> Response:
     if status >= _INTERNAL:
         _log.warning("request failed", error_id=error.error_id, endpoint=request.endpoint)
         return _answer(status, error.error_id, _TITLES.get(error.error_id, "Internal error"))
+    if status == _TOO_MANY:
+        answer = _answer(status, error.error_id, error.message)
+        answer.headers["Retry-After"] = str(error.context["retry_after_s"])
+        return answer
     if error.error_id == "malformed-request":
         field = error.context.get("field")
         _log.warning("request refused", error_id=error.error_id, endpoint=request.endpoint, field=field)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, current_app, request
 from werkzeug.http import http_date
 
+from orchestrator.errors import OrchestratorError
 from orchestrator.feeds.connection import RETRY_MS
 from orchestrator.feeds.followers import First, Joined
 from orchestrator.feeds.hub import Hub
@@ -21,7 +22,7 @@ from orchestrator.feeds.view import KINDS, View
 from orchestrator.services import Services
 from orchestrator.transcripts.live import LiveUtterances
 from orchestrator.web import access
-from orchestrator.web.parameters import STATES, invalid, known_call
+from orchestrator.web.parameters import STATES, invalid, visible_call
 from orchestrator.web.render import call_json
 
 if TYPE_CHECKING:
@@ -48,12 +49,18 @@ def stream() -> Response:
     state = request.args.get("state")
     if state is not None and state not in STATES:
         raise invalid("state", f"must be one of: {', '.join(sorted(STATES))}")
-    return follow(View(agent_id=request.args.get("agent_id"), state=state, kinds=_kinds()), access.recheck())
+    who, agent_id = access.caller(), request.args.get("agent_id")
+    if who.agent_id is not None and agent_id not in {None, who.agent_id}:
+        raise OrchestratorError("forbidden", "This token is for its own agent only")
+    view = View(call_sid=who.call_sid, agent_id=who.agent_id or agent_id, state=state, kinds=_kinds())
+    return follow(view, access.recheck())
 
 
 @bp.get("/calls/<sid>/stream")
 def call_stream(sid: str) -> Response:
-    return follow(View(call_sid=known_call(sid).call_sid, kinds=_kinds()), access.recheck())
+    who = access.caller()
+    agent_id = who.agent_id if who.call_sid is None else None
+    return follow(View(call_sid=visible_call(sid).call_sid, agent_id=agent_id, kinds=_kinds()), access.recheck())
 
 
 def _kinds() -> frozenset[str]:

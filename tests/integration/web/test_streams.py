@@ -43,7 +43,7 @@ class Served:
         self.clients.append(client)
         return client
 
-    def say(self, text: str, sid: str = CALL, start_ms: int = 0) -> None:
+    def say(self, text: str, sid: str = CALL, start_ms: int = 0, length_ms: int = 400) -> None:
         answer = self.site.client.post(
             "/asapp/transcripts",
             json={
@@ -54,7 +54,7 @@ class Served:
                 "autotranscribeResponse": {
                     "message": "transcript",
                     "start": start_ms,
-                    "end": start_ms + 400,
+                    "end": start_ms + length_ms,
                     "utterance": [{"text": text}],
                 },
             },
@@ -113,8 +113,8 @@ def test_an_utterance_is_told_as_in_the_transcript(served: Served) -> None:
 
     served.site.report(CALL, type="pause", reason="payment")
     desk.next()
-    time.sleep(1.1)  # so long that an utterance of now lies in the pause, by its length and the vendor's delay
-    served.say("4111 fake card", start_ms=5000)
+    time.sleep(1.5)  # so long that an utterance of now lies in the pause, by its length and the vendor's delay
+    served.say("4111 fake card", start_ms=5000, length_ms=800)
     served.site.report(CALL, type="resume", reason="payment")
     assert desk.next().name == "call"
 
@@ -321,3 +321,21 @@ def test_a_client_of_http_1_0_is_streamed_to_unframed(served: Served) -> None:
     assert b"chunked" not in head
     assert body.startswith(b"retry: ")
     assert json.loads(body.rpartition(b"data: ")[2]) == {}
+
+
+def test_a_stream_ends_with_its_token(served: Served) -> None:
+    """Cleanly, within a heartbeat of its end; coming back with it is refused, with a new one nothing was missed."""
+    served.site.arrive()
+
+    def token(ttl_s: int) -> str:
+        return str(served.site.api("POST", "/tokens", json={"ttl_s": ttl_s}).get_json()["token"])
+
+    short = token(10)
+    desk = served.follow("/stream", key=short, timeout=40)
+    desk.until("ready")
+    desk.rest()
+    assert desk.retry_ms == 0
+    assert served.follow("/stream", key=short).response.status_code == 401
+    served.say("missed")
+    back = served.follow("/stream", key=token(60), last_id=desk.last_id)
+    assert [event.data["text"] for event in back.until("ready")] == ["missed"]
