@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench bench-ingest bench-batch bench-recovery soak format reference lock clean
+.PHONY: demo test check bench bench-ingest bench-sse bench-batch bench-recovery soak format reference lock clean
 
 $(STAMP): requirements-dev.txt setup.cfg
 	$(PYTHON) -m venv $(VENV)
@@ -68,6 +68,10 @@ bench-recovery: $(STAMP)
 bench-ingest: $(STAMP)
 	sh scripts/require-redis.sh
 	$(BIN)/python benchmarks/ingest.py $(ARGS)
+
+bench-sse: $(STAMP)
+	sh scripts/require-redis.sh
+	$(BIN)/python benchmarks/sse.py $(ARGS)
 
 bench-batch: $(STAMP)
 	$(BIN)/python benchmarks/batch_export.py $(ARGS)

@@ -6,14 +6,13 @@ until what is true equals what is wanted; waiting costs a thread, so only so man
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from orchestrator.core.call import Call, Progress
 from orchestrator.core.desired import is_converged, state_of
@@ -26,21 +25,20 @@ from orchestrator.store.reading import TimelineEntry
 from orchestrator.web import access, limits
 from orchestrator.web.adoption import apply_or_adopt, call_named, learn_names
 from orchestrator.web.context import CALL_SID, body, received_at, services
-from orchestrator.web.desktop_events import parse
+from orchestrator.web.desktop_events import DescribedBody, parse
 from orchestrator.web.emergency import is_silencing, stop_at_once
-from orchestrator.web.parameters import STATES, invalid, number, visible_call
+from orchestrator.web.operations import operation
+from orchestrator.web.parameters import AGENT_ID, CURSOR, FORMAT, LIMIT, SID, STATE, WAIT, visible_call
 from orchestrator.web.render import Json, call_json
+from orchestrator.web.shapes import CallShown, CallsShown, TimelineShown, TranscriptShown
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 access.protect(bp)
 
-MAX_LIMIT = 200
-MAX_WAIT_MS = 5000
 WAITERS = 24
 FIRST_LOOK_S = 0.02
 LONGEST_LOOK_S = 0.2
 _log = get_logger("orchestrator.web.api")
-_CURSOR = re.compile(r"[0-9]{1,15}:CA[0-9a-f]{32}\Z")
 _waiters = threading.BoundedSemaphore(WAITERS)
 
 
@@ -49,13 +47,14 @@ def _json(document: object, status: int = 200) -> Response:
 
 
 @bp.get("/calls")
+@operation(
+    "Calls, newest first.",
+    answers={200: CallsShown},
+    parameters=(STATE, AGENT_ID, CURSOR, LIMIT),
+    problems=("invalid-parameter",),
+)
 def calls() -> Response:
-    state, agent_id = request.args.get("state"), request.args.get("agent_id")
-    if state is not None and state not in STATES:
-        raise invalid("state", f"must be one of: {', '.join(sorted(STATES))}")
-    limit, cursor = number("limit", 50, 1, MAX_LIMIT), request.args.get("cursor") or None
-    if cursor is not None and not _CURSOR.match(cursor):
-        raise invalid("cursor", "must be one that a list of calls gave")
+    state, agent_id, limit, cursor = STATE.read(), AGENT_ID.read(), LIMIT.read(), CURSOR.read()
     who = access.caller()
     if who.agent_id is not None and agent_id not in {None, who.agent_id}:
         raise OrchestratorError("forbidden", "This token is for its own agent only")
@@ -75,14 +74,22 @@ def _filter(state: str | None, agent_id: str | None, call_sid: str | None) -> Ca
 
 
 @bp.get("/calls/<sid>")
+@operation("The call as it is now.", answers={200: CallShown}, parameters=(SID,), problems=("no-such-call",))
 def call(sid: str) -> Response:
     return _json(call_json(visible_call(sid)))
 
 
 @bp.post("/calls/<sid>/events")
+@operation(
+    "Reports a fact or gives a command. 202 with the call; with `wait` 200 once everything is as wanted.",
+    answers={200: CallShown, 202: CallShown},
+    parameters=(SID, WAIT),
+    body=DescribedBody,
+    problems=("no-such-call", "invalid-event", "invalid-parameter", "too-large"),
+)
 def events(sid: str) -> tuple[Response, int] | Response:
     """A fact or a command. 202 with the call; 200 once everything is as wanted, within `?wait=` milliseconds."""
-    wait_ms = number("wait", 0, 0, MAX_WAIT_MS)
+    wait_ms = WAIT.read()
     if not CALL_SID.match(sid):
         raise OrchestratorError("no-such-call", "This is not a Call SID")
     who = access.caller()
@@ -127,6 +134,12 @@ def _watched(call: Call, wait_ms: int) -> Call:
 
 
 @bp.get("/calls/<sid>/timeline")
+@operation(
+    "Every event, decision and outcome of the call, with times and reasons.",
+    answers={200: TimelineShown},
+    parameters=(SID,),
+    problems=("no-such-call",),
+)
 def timeline(sid: str) -> Response:
     found = visible_call(sid)
     entries = services().store.timeline(found.call_sid)
@@ -140,12 +153,17 @@ def _entry(entry: TimelineEntry) -> Json:
 
 
 @bp.get("/calls/<sid>/transcript")
+@operation(
+    "The transcript: utterances in spoken order, gaps and pauses marked.",
+    answers={200: TranscriptShown},
+    parameters=(SID, FORMAT),
+    media={"text/plain": {"type": "string"}, "text/vtt": {"type": "string"}},
+    problems=("no-such-call", "invalid-parameter"),
+)
 def transcript(sid: str) -> Response:
     from orchestrator.transcripts import view  # noqa: PLC0415
 
-    kind = request.args.get("format", "json")
-    if kind not in {"json", "text", "vtt"}:
-        raise invalid("format", "must be json, text or vtt")
+    kind = FORMAT.read()
     document = view.transcript_of(services(), visible_call(sid).call_sid)
     match kind:
         case "text":

@@ -15,6 +15,7 @@ from orchestrator.web import (
     callbacks,
     console,
     context,
+    docs,
     health,
     minting,
     problems,
@@ -70,6 +71,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     console.register(app, services)
     for blueprint in (voice.bp, callbacks.bp, transcripts.bp, api.bp, minting.bp, streams.bp, health.bp):
         app.register_blueprint(blueprint)
+    docs.register(app)
     return app
 
 

@@ -7,8 +7,9 @@ orders, but counts for at most 5 s around receipt.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -18,21 +19,36 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.web.context import CALL_SID
 
 CLAMP_MS = 5000
-_REASON = re.compile(r"[a-z-]{1,32}\Z")
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,128}\Z")
+_REASON_PATTERN = r"[a-z-]{1,32}"
+_NAME_PATTERN = r"[^\x00-\x1f\x7f]{1,128}"
+_REASON = re.compile(_REASON_PATTERN + r"\Z")
+_NAME = re.compile(_NAME_PATTERN + r"\Z")
 _MAX_SEQUENCE = 2**53
 
 
-class Reported(msgspec.Struct, frozen=True, kw_only=True):
-    """A body that passed all checks."""
+def _text(**schema: object) -> msgspec.Meta:
+    """What OpenAPI says of a text; `_fault` is what checks it."""
+    return msgspec.Meta(extra_json_schema=dict(schema))
 
-    type: str
-    agent_id: str | None = None
-    agent_leg: str | None = None
-    reason: str | None = None
-    occurred_at: str | None = None
-    event_id: str | None = None
-    sequence: int | None = None
+
+Name = Annotated[str, _text(pattern=f"^{_NAME_PATTERN}$")]
+
+
+class EventBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact or a command. `agent-connected` needs `agent_id`; `reason` is for `pause` and `resume` (`manual`)."""
+
+    type: Annotated[str, _text(enum=list(TYPES))]
+    agent_id: Name | None = None
+    agent_leg: Annotated[str, _text(pattern="^CA[0-9a-f]{32}$")] | None = None
+    reason: Annotated[str, _text(pattern=f"^{_REASON_PATTERN}$")] | None = None
+    occurred_at: Annotated[str, _text(format="date-time")] | None = None
+    event_id: Name | None = None
+    sequence: Annotated[int, _text(minimum=0, maximum=_MAX_SEQUENCE - 1)] | None = None
+
+
+class Reported(EventBody, frozen=True, kw_only=True):
+    """A body that passed all checks. `source`: whose report it is."""
+
     source: str = "api"
 
     def event(self, at: int) -> events.Event:
@@ -154,3 +170,21 @@ def _time_fault(text: str | None) -> str | None:
     except (ValueError, OverflowError):
         return "occurred_at must be an RFC 3339 time with its offset"
     return None
+
+
+def _told_of(types: Iterable[str], **more: object) -> dict[str, object]:
+    return {"properties": {"type": {"enum": list(types)}, **more}}
+
+
+_REPORTS_AGENT, _HAVE_REASON = frozenset({"agent-connected"}), frozenset({"pause", "resume"})
+DescribedBody = Annotated[
+    EventBody,
+    _text(
+        anyOf=[
+            {**_told_of(_REPORTS_AGENT, agent_id={"type": "string"}), "required": ["agent_id"]},
+            _told_of(sorted(_HAVE_REASON), reason={"not": {"const": CONSENT}}),
+            _told_of(each for each in TYPES if each not in _REPORTS_AGENT | _HAVE_REASON),
+        ]
+    ),
+]
+"""With what the fields' types cannot say: which of them a type needs."""

@@ -12,6 +12,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.shown import moment
 from orchestrator.web import access, limits
 from orchestrator.web.context import body, services
+from orchestrator.web.operations import operation
 from orchestrator.web.tokens import DEFAULT_S, LONGEST_S, Caller, mint
 
 bp = Blueprint("tokens", __name__, url_prefix="/api/v1")
@@ -38,6 +39,12 @@ class TokenShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @bp.post("/tokens")
+@operation(
+    "Mints a short-lived token for a browser; with a key only, not with a token.",
+    answers={201: TokenShown},
+    body=TokenRequest,
+    problems=("invalid-body", "too-large"),
+)
 def tokens() -> Response:
     key = access.key_of(request.headers.get("Authorization", ""), services().settings)
     if key is None:

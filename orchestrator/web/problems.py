@@ -21,7 +21,7 @@ STATUS = {
     "too-many-requests": 429,
     "too-many-streams": 503,
 }
-_SLUGS = {
+SLUGS = {
     400: "bad-request",
     401: "unauthorized",
     403: "forbidden",
@@ -75,7 +75,7 @@ def of_ours(error: OrchestratorError) -> Response:
 
 def of_http(error: HTTPException) -> Response:
     status = error.code or _INTERNAL
-    answer = _answer(status, _SLUGS.get(status, "error"), error.name)
+    answer = _answer(status, SLUGS.get(status, "error"), error.name)
     if allowed := getattr(error, "valid_methods", None):
         answer.headers["Allow"] = ", ".join(allowed)
     return answer

@@ -14,6 +14,7 @@ from orchestrator.core.people import (
     pause_reason,
     present_since,
 )
+from orchestrator.log import clean
 from orchestrator.shown import moment
 
 Json = dict[str, Any]
@@ -40,7 +41,7 @@ def call_json(call: Call) -> Json:
         "pauses": _pauses(call),
         "agent": _agent(call),
         "customer": {
-            "id": call.customer_id or call.call_sid,
+            "id": str(clean("customer_id", call.customer_id)) if call.customer_id else call.call_sid,
             "is_connected": is_customer_connected(call),
             "is_held": is_customer_held(call),
         },

@@ -18,11 +18,12 @@ from orchestrator.feeds.hub import Hub
 from orchestrator.feeds.opening import first_of
 from orchestrator.feeds.takeover import take_over
 from orchestrator.feeds.telling import Teller
-from orchestrator.feeds.view import KINDS, View
+from orchestrator.feeds.view import View
 from orchestrator.services import Services
 from orchestrator.transcripts.live import LiveUtterances
 from orchestrator.web import access
-from orchestrator.web.parameters import STATES, invalid, visible_call
+from orchestrator.web.operations import operation
+from orchestrator.web.parameters import AGENT_ID, EVENTS, LAST_EVENT_ID, SID, STATE, kinds, visible_call
 from orchestrator.web.render import call_json
 
 if TYPE_CHECKING:
@@ -44,31 +45,34 @@ def hub() -> Hub:
 
 
 @bp.get("/stream")
+@operation(
+    "Follows calls: server-sent events, as `docs/api.md` describes them.",
+    answers={200: None},
+    parameters=(AGENT_ID, STATE, EVENTS, LAST_EVENT_ID),
+    media={EVENT_STREAM: {"type": "string"}},
+    problems=("invalid-parameter", "too-many-streams"),
+)
 def stream() -> Response:
     """All calls, or those of `?agent_id=` or in `?state=`; `?events=call` leaves the utterances out."""
-    state = request.args.get("state")
-    if state is not None and state not in STATES:
-        raise invalid("state", f"must be one of: {', '.join(sorted(STATES))}")
-    who, agent_id = access.caller(), request.args.get("agent_id")
+    who, agent_id = access.caller(), AGENT_ID.read()
     if who.agent_id is not None and agent_id not in {None, who.agent_id}:
         raise OrchestratorError("forbidden", "This token is for its own agent only")
-    view = View(call_sid=who.call_sid, agent_id=who.agent_id or agent_id, state=state, kinds=_kinds())
+    view = View(call_sid=who.call_sid, agent_id=who.agent_id or agent_id, state=STATE.read(), kinds=kinds())
     return follow(view, access.recheck())
 
 
 @bp.get("/calls/<sid>/stream")
+@operation(
+    "Follows one call: its state and what is said in it, from the beginning.",
+    answers={200: None},
+    parameters=(SID, EVENTS, LAST_EVENT_ID),
+    media={EVENT_STREAM: {"type": "string"}},
+    problems=("no-such-call", "invalid-parameter", "too-many-streams"),
+)
 def call_stream(sid: str) -> Response:
     who = access.caller()
     agent_id = who.agent_id if who.call_sid is None else None
-    return follow(View(call_sid=visible_call(sid).call_sid, agent_id=agent_id, kinds=_kinds()), access.recheck())
-
-
-def _kinds() -> frozenset[str]:
-    given = request.args.get("events")
-    kinds = KINDS if given is None else frozenset(given.split(","))
-    if not kinds <= KINDS:
-        raise invalid("events", f"must be of: {', '.join(sorted(KINDS))}, comma-separated")
-    return kinds
+    return follow(View(call_sid=visible_call(sid).call_sid, agent_id=agent_id, kinds=kinds()), access.recheck())
 
 
 def follow(view: View, is_allowed: Callable[[], bool]) -> Response:
