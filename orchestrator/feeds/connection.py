@@ -30,10 +30,16 @@ def message(name: str, body: bytes, position: str = "") -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """`is_allowed`: asked again and again; must not block. `leave`: called when it is over."""
+    """`owner`: who may have only so many of them. `is_allowed`: asked again and again; must not block.
 
-    def __init__(self, view: View, is_allowed: Callable[[], bool], leave: Callable[[Connection], None]) -> None:
+    `leave`: called when it is over.
+    """
+
+    def __init__(
+        self, view: View, owner: str | None, is_allowed: Callable[[], bool], leave: Callable[[Connection], None]
+    ) -> None:
         self.view = view
+        self.owner = owner
         self.is_allowed = is_allowed
         self.is_over = False
         self.told_at = time.monotonic()
@@ -43,6 +49,7 @@ class Connection(asyncio.Protocol):
         self.first: First | None = None
         self._leave = leave
         self._is_chunked = True
+        self._born_at = self.told_at
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[bytes] = deque()
         self._is_paused = False
@@ -67,6 +74,10 @@ class Connection(asyncio.Protocol):
         del exc
         self.is_over = True
         self._leave(self)
+
+    def has_come_to_nothing(self, now: float, patience_s: float) -> bool:
+        """It joined, and its socket never came: its request failed in between."""
+        return self._transport is None and now - self._born_at > patience_s
 
     def pause_writing(self) -> None:
         self._is_paused = True

@@ -21,6 +21,7 @@ from orchestrator.store.feed import START, Place, Position, text_of
 from orchestrator.store.keys import digest_of
 
 HEARTBEAT_S = 15.0
+MOST_OF_ONE = 20
 
 
 class Joined(NamedTuple):
@@ -43,7 +44,7 @@ class First(NamedTuple):
 
 
 class Followers:
-    """`max_streams`: more of them are refused."""
+    """`max_streams`: more of them are refused; so are more than `MOST_OF_ONE` of one owner."""
 
     def __init__(self, shards: int, max_streams: int) -> None:
         self.connections: set[Connection] = set()
@@ -57,10 +58,12 @@ class Followers:
     def position(self) -> Position:
         return tuple(self._places)
 
-    def join(self, view: View, is_allowed: Callable[[], bool]) -> Joined:
+    def join(self, view: View, owner: str | None, is_allowed: Callable[[], bool]) -> Joined:
         if len(self.connections) >= self._max_streams:
             raise OrchestratorError("too-many-streams", "This process serves as many streams as it can")
-        connection = Connection(view, is_allowed, self.leave)
+        if owner is not None and sum(each.owner == owner for each in self.connections) >= MOST_OF_ONE:
+            raise OrchestratorError("too-many-streams", "One token's streams are limited")
+        connection = Connection(view, owner, is_allowed, self.leave)
         self.connections.add(connection)
         if view.call_sid is None:
             self._wide.add(connection)
@@ -110,6 +113,8 @@ class Followers:
         now = time.monotonic()
         heartbeat = f": heartbeat\nid: {text_of(self.position)}\n\n".encode()
         for connection in list(self.connections):
+            if connection.has_come_to_nothing(now, HEARTBEAT_S):
+                self.leave(connection)
             if now - connection.checked_at >= HEARTBEAT_S:
                 connection.checked_at = now
                 if not connection.is_allowed():

@@ -39,7 +39,7 @@ class Hub:
         self._is_loaded = [threading.Event() for _ in range(feed.shards)]
         self._tasks: set[asyncio.Task[object]] = set()
 
-    def join(self, view: View, is_allowed: Callable[[], bool]) -> Joined:
+    def join(self, view: View, owner: str | None, is_allowed: Callable[[], bool]) -> Joined:
         """Then either `begin` or `leave`. Raises `too-many-streams`; StoreUnavailable while the feed cannot be read."""
         loop = self._running()
         until = time.monotonic() + _PATIENCE_S
@@ -49,7 +49,7 @@ class Hub:
 
         def join() -> None:
             try:
-                joined.set_result(self._followers.join(view, is_allowed))
+                joined.set_result(self._followers.join(view, owner, is_allowed))
             except Exception as error:  # noqa: BLE001  it is raised where the answer is waited for
                 joined.set_exception(error)
 

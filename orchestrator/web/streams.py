@@ -25,6 +25,7 @@ from orchestrator.web import access
 from orchestrator.web.operations import operation
 from orchestrator.web.parameters import AGENT_ID, EVENTS, LAST_EVENT_ID, SID, STATE, kinds, visible_call
 from orchestrator.web.render import call_json
+from orchestrator.web.tokens import Caller
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -58,7 +59,7 @@ def stream() -> Response:
     if who.agent_id is not None and agent_id not in {None, who.agent_id}:
         raise OrchestratorError("forbidden", "This token is for its own agent only")
     view = View(call_sid=who.call_sid, agent_id=who.agent_id or agent_id, state=STATE.read(), kinds=kinds())
-    return follow(view, access.recheck())
+    return follow(view, access.recheck(), owner=_owner(who))
 
 
 @bp.get("/calls/<sid>/stream")
@@ -72,18 +73,25 @@ def stream() -> Response:
 def call_stream(sid: str) -> Response:
     who = access.caller()
     agent_id = who.agent_id if who.call_sid is None else None
-    return follow(View(call_sid=visible_call(sid).call_sid, agent_id=agent_id, kinds=kinds()), access.recheck())
+    view = View(call_sid=visible_call(sid).call_sid, agent_id=agent_id, kinds=kinds())
+    return follow(view, access.recheck(), owner=_owner(who))
 
 
-def follow(view: View, is_allowed: Callable[[], bool]) -> Response:
+def _owner(who: Caller) -> str | None:
+    """A browser may not take all streams there are; a key may."""
+    return who.source if who.is_token else None
+
+
+def follow(view: View, is_allowed: Callable[[], bool], *, owner: str | None) -> Response:
     """The stream of this view, from the request's `Last-Event-ID` on. `is_allowed` is asked again every 15 seconds.
 
-    It is called from the hub's thread, outside of any request, and must not block. Needs gunicorn.
+    It is called from the hub's thread, outside of any request, and must not block. `owner`: of whom there may be 20
+    streams at a time in each process; None: any number. Needs gunicorn.
     """
     if request.method == "HEAD":
         return Response(content_type=EVENT_STREAM)
     the_hub = hub()
-    joined = the_hub.join(view, is_allowed)
+    joined = the_hub.join(view, owner, is_allowed)
     try:
         first = first_of(the_hub, joined, request.headers.get("Last-Event-ID") or None)
     except BaseException:

@@ -21,7 +21,7 @@ from orchestrator.store.feed import CAP
 from orchestrator.store.forgetting import forget
 from tests.integration.conftest import RedisServer
 from tests.integration.web.processes import GUNICORN, base, is_up, running
-from tests.integration.web.site import CALL, Site
+from tests.integration.web.site import CALL, MakeSettings, Site, Vendor, open_site
 from tests.integration.web.sse import Client, Event
 
 Eventually = Callable[[Callable[[], object]], None]
@@ -339,3 +339,66 @@ def test_a_stream_ends_with_its_token(served: Served) -> None:
     served.say("missed")
     back = served.follow("/stream", key=token(60), last_id=desk.last_id)
     assert [event.data["text"] for event in back.until("ready")] == ["missed"]
+
+
+def test_one_browser_cannot_take_all_streams(served: Served) -> None:
+    """A token's are limited, with 503 and when to come again; a key's are not, and another's come through."""
+    site = served.site
+    tokens = [site.api("POST", "/tokens", json={"agent_id": each}).get_json()["token"] for each in ("amy", "bob")]
+    opened = [served.follow("/stream", key=tokens[0]) for _ in range(21)]
+    assert [each.response.status_code for each in opened] == [200] * 20 + [503]
+    assert opened[-1].response.json()["type"] == "too-many-streams"
+    assert int(opened[-1].response.headers["Retry-After"]) > 0
+    assert served.follow("/stream", key=tokens[1]).response.status_code == 200
+    assert served.follow("/stream").response.status_code == 200
+    opened[0].close()
+    deadline = time.monotonic() + 10
+    while served.follow("/stream", key=tokens[0]).response.status_code != 200:
+        assert time.monotonic() < deadline
+
+
+def test_streams_outlive_a_redis_that_was_away(
+    own_redis: RedisServer, environ: dict[str, str], make_settings: MakeSettings, vendor: Vendor, tmp_path: Path,
+    eventually: Eventually,
+) -> None:  # fmt: skip
+    """They stay open while it hangs, and everything that comes after it is told."""
+    site = open_site(make_settings(own_redis.url), vendor)
+    site.arrive()
+    environ |= {"REDIS_URL": own_redis.url, "AGENT_API_KEYS": "desk:fake-key"}
+    with running(GUNICORN, environ, tmp_path / "log"):
+        eventually(lambda: is_up(environ))
+        desk = Client(f"{base(environ)}/api/v1/stream")
+        desk.until("ready")
+        own_redis.freeze()
+        time.sleep(2.5)  # longer than any operation on it may take
+        own_redis.thaw()
+        eventually(lambda: site.report(CALL, type="pause", reason="payment").status_code == 202)
+        assert desk.next().data["state"] in {"paused", "pausing", "waiting"}
+        desk.close()
+    site.services.close()
+
+
+def test_an_emptied_redis_ends_the_streams_and_the_present_is_shown_anew(
+    own_redis: RedisServer, environ: dict[str, str], make_settings: MakeSettings, vendor: Vendor, tmp_path: Path,
+    eventually: Eventually,
+) -> None:  # fmt: skip
+    """The place in the feed is gone: nobody goes on as if nothing had been missed."""
+    site = open_site(make_settings(own_redis.url), vendor)
+    site.arrive()
+    environ |= {"REDIS_URL": own_redis.url, "AGENT_API_KEYS": "desk:fake-key"}
+    with running(GUNICORN, environ, tmp_path / "log"):
+        eventually(lambda: is_up(environ))
+        desk = Client(f"{base(environ)}/api/v1/stream")
+        desk.until("ready")
+        own_redis.freeze()
+        time.sleep(2.5)
+        own_redis.thaw()
+        eventually(lambda: site.services.redis.execute_command("FLUSHALL"))
+        site.arrive(OTHER)
+        desk.rest()
+        back = Client(f"{base(environ)}/api/v1/stream", last_id=desk.last_id)
+        assert back.next().name == "reset"
+        assert [event.data["call_sid"] for event in back.until("ready")] == [OTHER]
+        back.close()
+        desk.close()
+    site.services.close()
