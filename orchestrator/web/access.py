@@ -22,9 +22,14 @@ NO_SUCH_CALL = "No call is known by this SID"
 _READING = frozenset({"GET", "HEAD"})
 
 
-def protect(bp: Blueprint) -> None:
-    """Every view of it asks for a key or a token, and may be asked by the configured origins."""
+def protect(bp: Blueprint, *, is_for_readers: bool = False) -> None:
+    """Every view of it asks for a key or a token, and may be asked by the configured origins.
+
+    `is_for_readers`: who may only read may POST here, too.
+    """
     bp.before_request(check_caller)
+    if not is_for_readers:
+        bp.before_request(check_permission)
     bp.after_request(allow_origin)
 
 
@@ -35,18 +40,22 @@ def caller() -> Caller:
 
 
 def check_caller() -> Response | None:
-    """A `before_request`: 401 without a valid key or token, 403 for one that may only read and writes."""
+    """A `before_request`: 401 without a valid key or token."""
     if request.method == "OPTIONS":
         return Response(status=204)  # a browser asks before it may send the key; `allow_origin` answers it
     found = _caller_of(request.headers.get("Authorization", ""), services().settings)
     if found is None:
         raise OrchestratorError("unauthorized", "A valid bearer key or token is needed")
-    if found.is_read_only and request.method not in _READING:
-        raise OrchestratorError("forbidden", "This key or token is for reading only")
     g.caller = found
     if request.method in _READING:
         limits.take(found)
     return None
+
+
+def check_permission() -> None:
+    """A `before_request`: 403 for who may only read and writes."""
+    if caller().is_read_only and request.method not in _READING:
+        raise OrchestratorError("forbidden", "This key or token is for reading only")
 
 
 def recheck() -> Callable[[], bool]:

@@ -16,7 +16,7 @@ from orchestrator.web.operations import operation
 from orchestrator.web.tokens import DEFAULT_S, LONGEST_S, Caller, mint
 
 bp = Blueprint("tokens", __name__, url_prefix="/api/v1")
-access.protect(bp)
+access.protect(bp, is_for_readers=True)
 
 
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):

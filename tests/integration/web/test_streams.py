@@ -104,6 +104,7 @@ def test_a_new_follower_sees_the_present_and_then_every_change(served: Served) -
 def test_an_utterance_is_told_as_in_the_transcript(served: Served) -> None:
     """With its call's SID; one spoken in a pause is never told."""
     served.site.arrive()
+    served.site.report(CALL, type="agent-connected", agent_id="amy")
     desk = served.follow(f"/calls/{CALL}/stream")
     desk.until("ready")
     served.say("in the open")
