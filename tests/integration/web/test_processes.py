@@ -161,7 +161,7 @@ def test_serve_brings_its_own_store_and_finds_it_again(
         timeout=60,
         check=False,
     )
-    assert "pause-requested" in done.stdout, done.stderr
+    assert "payment" in done.stdout, done.stderr
     with running(SERVE, environ, log):
         eventually(lambda: is_up(environ))
         found = requests.get(
