@@ -65,6 +65,7 @@ def _play(
     """Whether any script could not be played."""
     console.print(f"The service is at {stage.service_url}; {rate:g} calls a minute, {speed:g} times as fast as life.")
     console.print(f"The console is at {stage.service_url}/console; on this machine it needs no password.")
+    console.print(f"Answer one yourself, as an agent does: {stage.desk_url}")
     urls: dict[str, object] = {
         "twilio_url": stage.twilio_url,
         "asapp_url": stage.asapp_url,

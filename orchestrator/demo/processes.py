@@ -74,6 +74,8 @@ accepted_is_connected = true
 """
 """The numbers that the shipped scenarios call; +15555550112 is the one that agents' devices call out under."""
 NUMBERS = tuple(f"+15555550{number}" for number in (100, 110, 111, 112, 113, 114, 115, 117, 118, 119))
+DESK_NUMBER = "+15555550114"
+"""The number of a call flow that was there before this service; the desktop alone knows of its holds."""
 WORKSPACE_SID = "WS" + "0" * 32
 _READY_S = 30.0
 _END_S = 30.0
@@ -94,6 +96,7 @@ class Stage:
         self.metrics_headers = {"Authorization": f"Bearer {self._secrets['metrics']}"}
         self.twilio_url = self.asapp_url = ""
         self.service_url = f"http://127.0.0.1:{self._port}"
+        self.desk_url = f"{self.service_url}/desktop"
         self.archive = folder / "archive"
 
     def __enter__(self) -> Self:
@@ -124,7 +127,7 @@ class Stage:
             "twilio", "--account-sid", ACCOUNT_SID, "--auth-token", self._secrets["twilio"], *common
         )
         self.asapp_url, self.twilio_url = asapp["url"], twilio["url"]
-        self._spawn("service", ["serve"], self._environment())
+        self._spawn("service", "orchestrator.demo.service", [], self._environment())
         _until(lambda: _answers(f"{self.service_url}/healthz"), "the service answers", self._failure)
         for number in NUMBERS:
             self._control("numbers", self._number(number))
@@ -170,7 +173,9 @@ class Stage:
         }
 
     def _emulator(self, name: str, *options: str) -> dict[str, Any]:
-        process = self._spawn(f"{name}-emulator", ["emulate", name, *options], {}, stdout=subprocess.PIPE)
+        process = self._spawn(
+            f"{name}-emulator", "orchestrator", ["emulate", name, *options], {}, stdout=subprocess.PIPE
+        )
         line = process.stdout.readline() if process.stdout else b""
         if not line:
             raise self._failure(f"the {name} emulator did not start")
@@ -178,12 +183,12 @@ class Stage:
         return ready
 
     def _spawn(
-        self, name: str, arguments: list[str], environment: Mapping[str, str], *, stdout: int | None = None
+        self, name: str, module: str, arguments: list[str], environment: Mapping[str, str], *, stdout: int | None = None
     ) -> subprocess.Popen[bytes]:
         inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
         with (self._folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-m", "orchestrator", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 env={**inherited, **environment, "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=stdout if stdout is not None else log,

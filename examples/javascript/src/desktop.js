@@ -10,7 +10,7 @@ import { Service } from "./service.js";
  */
 
 const RETRY = { firstMs: 250, mostMs: 15_000 };
-const SILENCE_MS = 40_000;
+const SILENCE_MS = 30_000;
 const FACT_KEPT_MS = 15 * 60_000;
 const COMMAND_KEPT_MS = 10_000;
 const COMMANDS = new Set(["survey-transfer", "retry"]);

@@ -24,6 +24,7 @@
  * @property {string | null} agent_id
  * @property {string} start
  * @property {string} end
+ * @property {number | null} segment its place in the call's `segments`, counted from 0
  */
 
 /**
@@ -67,7 +68,7 @@
  *   asked for a token when one is needed: at first, shortly before `expires_at`, and after one was refused
  * @property {Storage | null} [storage] where events wait across a reload; default: `sessionStorage`
  * @property {Retry} [retry] between tries; default 0.25 s, doubled up to 15 s
- * @property {number} [silenceMs] a stream that is silent for so long is dead; default 40 s
+ * @property {number} [silenceMs] a stream that is silent for so long is dead; default 30 s
  * @property {number} [timeoutMs] of one request; default 8 s
  * @property {typeof globalThis.fetch} [fetch]
  */
