@@ -64,13 +64,13 @@ def file(name: str) -> Response:
     return send_from_directory(_FILES, name)
 
 
-@bp.post("/token")
-def token() -> Response:
-    """A short-lived token for this agent's browser, minted with the key that stays here."""
+@bp.post("/calls/<sid>/token")
+def token(sid: str) -> Response:
+    """A short-lived token for this agent and this call, minted with the key that stays here."""
     settings = _services().settings
     answer = requests.post(
         f"{settings.public_base_url}/api/v1/tokens",
-        json={"subject": AGENT},
+        json={"agent_id": AGENT, "call_sid": sid},
         headers={"Authorization": f"Bearer {settings.api_keys()[0].key}"},
         timeout=_HTTP_S,
     )

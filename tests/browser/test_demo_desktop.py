@@ -167,7 +167,7 @@ def test_another_site_cannot_place_calls_with_my_browser(stage: Stage) -> None:
     """A request that comes from another site's page is refused, whatever it asks for."""
     foreign = {"Origin": "https://elsewhere.example"}
     assert requests.post(f"{stage.desk_url}/calls", headers=foreign, timeout=10).status_code == 403
-    assert requests.post(f"{stage.desk_url}/token", headers=foreign, timeout=10).status_code == 403
+    assert requests.post(f"{stage.desk_url}/calls/CA1/token", headers=foreign, timeout=10).status_code == 403
 
 
 def _only_network(page_errors: list[str]) -> None:

@@ -6,14 +6,14 @@
  *
  * @param {string} url
  * @param {import("@twilio/flex-ui").Manager} manager
- * @returns {() => Promise<{ token: string, expires_at: string }>}
+ * @returns {(callSid: string) => Promise<{ token: string, expires_at: string }>}
  */
 export function tokenSource(url, manager) {
-  return async () => {
+  return async (callSid) => {
     const answer = await fetch(url, {
       method: "POST",
       headers: { "Content-Type": "application/x-www-form-urlencoded" },
-      body: new URLSearchParams({ Token: manager.user.token }),
+      body: new URLSearchParams({ Token: manager.user.token, CallSid: callSid }),
     });
     if (!answer.ok) throw new Error(`no token: ${answer.status}`);
     return await answer.json();

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import * as React from "react";
 import * as ReactDOM from "react-dom";
 import { act } from "react-dom/test-utils";
-import { FakeService, TOKEN, eventually } from "../../javascript/testing/fake-service.js";
+import { FakeService, SID, TOKEN, eventually } from "../../javascript/testing/fake-service.js";
 import { FakeFlex, conferenceOf, voiceTask } from "../testing/flex.js";
 
 /** @type {FakeService} */
@@ -60,7 +60,7 @@ test("The built file uses Flex's own React, and does its work with a token from 
   await eventually(() => service.counted.length === 2, "the agent who was there already, and the hold");
 
   assert.deepEqual(service.counted.map((event) => event.type), ["agent-connected", "hold"]);
-  assert.deepEqual(asked, ["Token=fake-flex-token"]);
+  assert.deepEqual(asked, [`Token=fake-flex-token&CallSid=${SID}`]);
   act(() => void ReactDOM.unmountComponentAtNode(root));
   plugin.listening.stop();
   plugin.desktop.close();

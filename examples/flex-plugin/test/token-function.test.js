@@ -5,12 +5,15 @@ import { test } from "node:test";
 
 const CONTEXT = { ORCHESTRATOR_URL: "https://calls.example.com", ORCHESTRATOR_KEY: "fake-desktop-key" };
 
+const WORKER = { valid: true, identity: "amy", worker_sid: `WK${"1".repeat(32)}`, roles: ["agent"] };
+
 /**
  * Run the Function as Twilio does, for a Flex token that is valid.
  *
  * @param {(url: string, init: any) => Promise<any>} fetch
+ * @param {object} [TokenResult]
  */
-async function run(fetch) {
+async function run(fetch, TokenResult = WORKER) {
   const source = readFileSync("serverless/functions/orchestrator-token.js", "utf8");
   const exported = { handler: async (/** @type {any[]} */ ..._) => {} };
   class Answer {
@@ -28,12 +31,13 @@ async function run(fetch) {
   );
   /** @type {Answer | undefined} */
   let answer;
-  await exported.handler(CONTEXT, {}, (/** @type {unknown} */ _, /** @type {Answer} */ given) => (answer = given));
+  const event = { Token: "fake-flex-token", CallSid: "CA1", TokenResult };
+  await exported.handler(CONTEXT, event, (/** @type {unknown} */ _, /** @type {Answer} */ given) => (answer = given));
   assert.ok(answer);
   return answer;
 }
 
-test("The Function hands on a short-lived token and keeps the key to itself", async () => {
+test("The Function hands on a short-lived token for the agent and the call, and keeps the key to itself", async () => {
   /** @type {any[]} */
   const asked = [];
   const token = '{"token":"fake-short","expires_at":"2026-01-01T00:10:00.000Z"}';
@@ -41,6 +45,7 @@ test("The Function hands on a short-lived token and keeps the key to itself", as
 
   assert.equal(asked[0], "https://calls.example.com/api/v1/tokens");
   assert.equal(asked[1].headers.Authorization, "Bearer fake-desktop-key");
+  assert.deepEqual(JSON.parse(asked[1].body), { agent_id: "amy", call_sid: "CA1" });
   assert.equal(answer.status, 201);
   assert.equal(answer.body, token);
   assert.ok(!JSON.stringify(answer).includes("fake-desktop-key"));
@@ -50,4 +55,10 @@ test("The Function hands on a short-lived token and keeps the key to itself", as
 test("A service that is away is told as such", async () => {
   const answer = await run(() => Promise.reject(new TypeError("away")));
   assert.equal(answer.status, 502);
+});
+
+test("A guest of a web chat, whose Flex token is valid as well, gets none", async () => {
+  const guest = { valid: true, identity: "guest", roles: ["guest"] };
+  const answer = await run(() => assert.fail("nobody is asked"), guest);
+  assert.equal(answer.status, 403);
 });

@@ -17,8 +17,11 @@ const COMMANDS = new Set(["survey-transfer", "retry"]);
 const CALL_SID = /^CA[0-9a-f]{32}$/;
 
 export class Desktop {
+  #options;
   #means;
   #outbox;
+  /** @type {Map<string, Service>} */
+  #services = new Map();
   /** @type {Map<string, DesktopCall>} */
   #calls = new Map();
   #lastSequence = 0;
@@ -27,9 +30,8 @@ export class Desktop {
   /** @param {import("./types.js").Options} options */
   constructor(options) {
     const retry = options.retry ?? RETRY;
-    const service = new Service(options);
+    this.#options = options;
     this.#means = {
-      service,
       retry,
       silenceMs: options.silenceMs ?? SILENCE_MS,
       report: (/** @type {string} */ callSid, /** @type {DesktopEvent["type"]} */ type, /** @type {object} */ more = {}) =>
@@ -37,7 +39,7 @@ export class Desktop {
       onLive: () => this.#outbox.hurry(),
     };
     this.#outbox = new Outbox({
-      send: ({ callSid, event }) => service.json(`/calls/${callSid}/events`, event),
+      send: ({ callSid, event }) => this.#service(callSid).json(`/calls/${callSid}/events`, event),
       storage: options.storage === undefined ? sessionStorageIfAny() : options.storage,
       retry,
       onChange: (callSid, trouble) => this.#calls.get(callSid)?.waits(this.#waiting(callSid), trouble),
@@ -55,7 +57,7 @@ export class Desktop {
     if (!CALL_SID.test(callSid)) throw new TypeError("not a Call SID");
     let call = this.#calls.get(callSid);
     if (call === undefined) {
-      call = new DesktopCall(callSid, this.#means, this.#waiting(callSid));
+      call = new DesktopCall(callSid, { ...this.#means, service: this.#service(callSid) }, this.#waiting(callSid));
       this.#calls.set(callSid, call);
     }
     return call;
@@ -73,6 +75,20 @@ export class Desktop {
     this.#outbox.close();
     for (const call of this.#calls.values()) call.close();
     this.#calls.clear();
+  }
+
+  /**
+   * Each call has a token of its own, which need not open any other.
+   *
+   * @param {string} callSid
+   */
+  #service(callSid) {
+    let service = this.#services.get(callSid);
+    if (service === undefined) {
+      service = new Service({ ...this.#options, getToken: () => this.#options.getToken(callSid) });
+      this.#services.set(callSid, service);
+    }
+    return service;
   }
 
   /** @param {string} callSid */

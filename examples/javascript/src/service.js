@@ -14,7 +14,7 @@ export class Service {
   /** @type {Promise<{ text: string, until: number }> | null} */
   #asking = null;
 
-  /** @param {import("./types.js").Options} options */
+  /** @param {Omit<import("./types.js").Options, "getToken"> & { getToken: () => import("./types.js").Given }} options */
   constructor({ baseUrl, getToken, fetch = globalThis.fetch, timeoutMs = 8000 }) {
     this.#base = `${baseUrl.replace(/\/+$/, "")}/api/v1`;
     this.#getToken = getToken;

@@ -59,13 +59,14 @@
  */
 
 /**
+ * @typedef {string | { token: string, expires_at?: string }} Token
+ * @typedef {Token | Promise<Token>} Given
  * @typedef {{ firstMs: number, mostMs: number }} Retry
  *
  * @typedef {object} Options
  * @property {string} baseUrl of the service, such as `https://calls.example.com`
- * @property {() => Promise<string | { token: string, expires_at?: string }>
- *   | string | { token: string, expires_at?: string }} getToken
- *   asked for a token when one is needed: at first, shortly before `expires_at`, and after one was refused
+ * @property {(callSid: string) => Given} getToken asked for a token that opens this call when one is needed: at first,
+ *   shortly before `expires_at`, and after one was refused
  * @property {Storage | null} [storage] where events wait across a reload; default: `sessionStorage`
  * @property {Retry} [retry] between tries; default 0.25 s, doubled up to 15 s
  * @property {number} [silenceMs] a stream that is silent for so long is dead; default 30 s

@@ -252,6 +252,17 @@ test("A token is asked for once for all who need one, and anew when it is refuse
   assert.deepEqual(types(), ["hold", "unhold"]);
 });
 
+test("Each call has a token of its own", async () => {
+  /** @type {string[]} */
+  const asked = [];
+  const client = desktop({ getToken: (callSid) => (asked.push(callSid), TOKEN) });
+  const other = SID.replaceAll("1", "2");
+  await client.call(SID).hold();
+  await assert.rejects(client.call(other).hold(), { slug: "no-such-call" });
+  await client.call(SID).unhold();
+  assert.deepEqual(asked, [SID, other]);
+});
+
 test("A token is renewed before it expires", async () => {
   let asked = 0;
   const expires_at = new Date(Date.now() + 10_000).toISOString();

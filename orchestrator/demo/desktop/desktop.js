@@ -19,7 +19,7 @@ async function company(path) {
   return await answer.json();
 }
 
-const desktop = new Desktop({ baseUrl: location.origin, getToken: () => company("token") });
+const desktop = new Desktop({ baseUrl: location.origin, getToken: (callSid) => company(`calls/${callSid}/token`) });
 const paper = new Paper(document);
 
 /** The call that the agent has now. @type {{ call: import("./client/index.js").DesktopCall, stop: () => void } | null} */
