@@ -46,6 +46,14 @@ test("The badge says what the service has confirmed, and why", async () => {
   await shown(() => page.text === "Transcription off (customer on hold)", "off");
 });
 
+test("A hold that the service has not answered for shows as reported only", async () => {
+  show(<StateBadge desktop={desktop} task={voiceTask()} />);
+  await shown(() => page.text === "Transcription on", "on");
+  service.faults.push(() => true); // the request hangs
+  desktop.call(service.call.call_sid).hold().catch(() => {});
+  await shown(() => page.text === "Transcription on (reported, not confirmed yet)", "reported");
+});
+
 test("The badge claims nothing while the service is not heard", async () => {
   service.call.transcription.state = "off";
   show(<StateBadge desktop={desktop} task={voiceTask()} />);

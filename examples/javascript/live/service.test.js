@@ -37,7 +37,7 @@ after(() => desktop.close());
 async function counted(type) {
   const answer = await fetch(`${baseUrl}/api/v1/calls/${callSid}/timeline`, { headers: { Authorization: `Bearer ${key}` } });
   const { entries } = /** @type {any} */ (await answer.json());
-  return entries.filter((/** @type {any} */ entry) => entry.event?.type === type).length;
+  return entries.filter((/** @type {any} */ entry) => entry.event?.event === type).length;
 }
 
 test("A call and what is said in it are shown live", async () => {

@@ -71,7 +71,7 @@ test("A hold that was only reported shows as waiting, never as off", async () =>
 });
 
 test("Nothing is known to be off while the service is not heard", async () => {
-  const call = desktop({ retry: { firstMs: 60_000, mostMs: 60_000 } }).call(SID);
+  const call = desktop({ retry: { firstMs: 600_000, mostMs: 600_000 } }).call(SID);
   service.call.transcription = { state: "off" };
   call.subscribe(() => {});
   await call.until((view) => transcriptionOf(view) === "off");
@@ -241,7 +241,8 @@ test("The service's Retry-After is kept", async () => {
 test("A token is asked for once for all who need one, and anew when it is refused", async () => {
   const given = ["fake-old-token", TOKEN];
   let asked = 0;
-  const client = desktop({ getToken: async () => /** @type {string} */ (given[asked++]) });
+  const retry = { firstMs: 600_000, mostMs: 600_000 }; // nothing waits for another try
+  const client = desktop({ retry, getToken: async () => /** @type {string} */ (given[asked++]) });
   service.tokens = new Set(["fake-old-token", TOKEN]);
   await Promise.all([client.call(SID).hold(), client.call(SID).until(live)]);
   assert.equal(asked, 1);
@@ -303,5 +304,29 @@ test("A key that may not follow calls is refused for good", async () => {
   call.subscribe(() => {});
   await call.until((view) => view.connection === "refused");
   assert.equal(call.view.trouble?.slug, "forbidden");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(call.view.connection, "refused");
   assert.equal(service.resumed.length, 0);
+});
+
+test("A call that is followed again later shows the present, each word once", async () => {
+  const call = desktop().call(SID);
+  service.call.version = 40;
+  service.tell("utterance", { text: "good morning", role: "agent", start: "2026-01-01T00:00:01.000Z" });
+  await call.until((view) => live(view) && view.utterances.length === 1);
+  await eventually(() => service.listening === 0, "not followed any more");
+
+  service.call = { ...service.call, version: 1, state: "paused" };
+  await call.until((view) => live(view) && view.call?.state === "paused");
+  assert.equal(call.view.utterances.length, 1);
+});
+
+test("When the stream is back, what waits for its next try is sent at once", async () => {
+  const call = desktop({ retry: { firstMs: 600_000, mostMs: 600_000 } }).call(SID);
+  service.faults.push((_, answer) => refuse(answer, 503, "store-unavailable"));
+  const held = call.hold();
+  await eventually(() => call.view.trouble !== null, "the first attempt failed");
+  call.subscribe(() => {});
+  await held;
+  assert.deepEqual(types(), ["hold"]);
 });
