@@ -79,6 +79,6 @@ def _with_headers(headers: tuple[tuple[str, str], ...], answer: Response) -> Res
     """A view may have set a stricter or looser one of its own. One look for all: this is done for each request."""
     present = {name.lower() for name, _ in answer.headers}
     answer.headers.extend((name, value) for name, value in headers if name.lower() not in present)
-    if answer.content_length == 0 and answer.mimetype == "text/html":  # what Flask says of nothing at all
+    if answer.response in ([], [b""]) and answer.mimetype == "text/html":  # what Flask says of nothing at all
         del answer.headers["Content-Type"]
     return answer

@@ -157,6 +157,7 @@ def test_browsers_of_the_configured_origins_may_ask(site: Site) -> None:
             f"/api/v1{path}", headers={"Origin": "https://desk.example", "Access-Control-Request-Method": "GET"}
         )
         assert asked.status_code == 204
+        assert "Content-Type" not in asked.headers
         assert asked.headers["Access-Control-Allow-Origin"] == "https://desk.example"
         assert "Last-Event-ID" in asked.headers["Access-Control-Allow-Headers"]
         other = site.client.options(f"/api/v1{path}", headers={"Origin": "https://evil.example"})
