@@ -48,7 +48,7 @@ class Followers:
 
     def __init__(self, shards: int, max_streams: int) -> None:
         self.connections: set[Connection] = set()
-        self._max_streams = max_streams
+        self.max_streams = max_streams
         self._floors: list[dict[str, Seen]] = [{} for _ in range(shards)]
         self._places: list[Place] = [START] * shards
         self._wide: set[Connection] = set()
@@ -59,7 +59,7 @@ class Followers:
         return tuple(self._places)
 
     def join(self, view: View, owner: str | None, is_allowed: Callable[[], bool]) -> Joined:
-        if len(self.connections) >= self._max_streams:
+        if len(self.connections) >= self.max_streams:
             raise OrchestratorError("too-many-streams", "This process serves as many streams as it can")
         if owner is not None and sum(each.owner == owner for each in self.connections) >= MOST_OF_ONE:
             raise OrchestratorError("too-many-streams", "One token's streams are limited")

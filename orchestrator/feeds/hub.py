@@ -28,11 +28,11 @@ _PATIENCE_S = 3.0
 class Hub:
     """Thread-safe."""
 
-    def __init__(self, feed: Feed, teller: Teller, *, max_streams: int = MAX_STREAMS) -> None:
+    def __init__(self, feed: Feed, teller: Teller) -> None:
         self.feed = feed
         self.teller = teller
         self.is_ending: Callable[[], bool] = lambda: False
-        self._followers = Followers(feed.shards, max_streams)
+        self._followers = Followers(feed.shards, MAX_STREAMS)
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -55,6 +55,10 @@ class Hub:
 
         loop.call_soon_threadsafe(join)
         return joined.result(_PATIENCE_S)
+
+    def limit(self, max_streams: int) -> None:
+        """Before anybody joins."""
+        self._followers.max_streams = min(max_streams, MAX_STREAMS)
 
     def leave(self, connection: Connection) -> None:
         self._running().call_soon_threadsafe(self._followers.leave, connection)

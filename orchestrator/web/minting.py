@@ -11,6 +11,7 @@ from flask import Blueprint, Response, request
 from orchestrator.errors import OrchestratorError
 from orchestrator.shown import moment
 from orchestrator.web import access, limits
+from orchestrator.web.adoption import call_named
 from orchestrator.web.context import body, services
 from orchestrator.web.operations import operation
 from orchestrator.web.tokens import DEFAULT_S, LONGEST_S, Caller, mint
@@ -54,14 +55,15 @@ def tokens() -> Response:
     if asked.permission == "control" and key.is_read_only:
         raise OrchestratorError("forbidden", "This key is for reading only")
     is_read_only = asked.permission == "read" or key.is_read_only
+    call_sid = None if asked.call_sid is None else call_named((("leg", asked.call_sid),)) or asked.call_sid
     expires_at = int(time.time()) + asked.ttl_s
-    claims = Caller(key=key.name, is_read_only=is_read_only, agent_id=asked.agent_id, call_sid=asked.call_sid)
+    claims = Caller(key=key.name, is_read_only=is_read_only, agent_id=asked.agent_id, call_sid=call_sid)
     shown = TokenShown(
         token=mint(key, claims, expires_at),
         expires_at=moment(expires_at * 1000) or "",
         permission="read" if is_read_only else "control",
         agent_id=asked.agent_id,
-        call_sid=asked.call_sid,
+        call_sid=call_sid,
     )
     return Response(msgspec.json.encode(shown), status=201, content_type="application/json")
 

@@ -6,7 +6,9 @@ has its own deadline instead.
 
 from __future__ import annotations
 
+import resource
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 _INLINE_DRAIN_S = 10.0
 _STREAMS_DRAIN_S = 2.0
+_FILES = 4096
+_FILES_KEPT = 256
+"""For webhooks, Redis and vendors."""
 _inline: list[Worker] = []
 
 
@@ -56,13 +61,29 @@ def begin_work(worker: Any) -> None:
 
     gunicorn does not wait for open streams when it drains, and tells nobody that it does: the hub looks by itself.
     """
-    worker.wsgi.extensions[streams.KEY].is_ending = lambda: not worker.alive
+    hub = worker.wsgi.extensions[streams.KEY]
+    hub.is_ending = lambda: not worker.alive
+    hub.limit(open_files() - _FILES_KEPT)
     services = worker.wsgi.extensions["orchestrator"]
     threads = services.settings.inline_worker_threads
     if threads:
         inline = Worker(services, threads)
         inline.start()
         _inline.append(inline)
+
+
+def open_files() -> int:
+    """How many files and sockets this process may have open, after it asked for all that it may ask for.
+
+    gunicorn's worker dies of an `accept` that fails for want of one, so streams must leave some.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _FILES if soft == resource.RLIM_INFINITY else soft
 
 
 def end_work(_server: Any, worker: Any) -> None:

@@ -75,6 +75,7 @@ def test_a_calls_token_is_for_that_call(floor: Site) -> None:
     """Whoever is on it, so a desktop that places the call itself can report its agent."""
     token = minted(floor, call_sid=OTHER, agent_id="amy")
     assert listed(floor, minted(floor, call_sid=OTHER)) == [OTHER]
+    assert listed(floor, minted(floor, call_sid=AGENT)) == [CALL]
     assert slug(floor.api("GET", f"/calls/{CALL}", key=token)) == (404, "no-such-call")
     assert slug(floor.api("POST", f"/calls/{CALL}/events", key=token, json={"type": "pause"})) == (404, "no-such-call")
     body = {"type": "agent-connected", "agent_id": "amy"}

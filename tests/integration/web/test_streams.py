@@ -403,3 +403,21 @@ def test_an_emptied_redis_ends_the_streams_and_the_present_is_shown_anew(
         back.close()
         desk.close()
     site.services.close()
+
+
+def test_streams_leave_room_for_webhooks(
+    environ: dict[str, str], redis: object, redis_server: RedisServer, tmp_path: Path, eventually: Eventually
+) -> None:
+    """Where a process may open few files, further streams are refused and everything else is answered."""
+    del redis  # empties the server
+    environ |= {"REDIS_URL": redis_server.url, "AGENT_API_KEYS": "desk:fake-key"}
+    with running(
+        ["sh", "-c", f"ulimit -n 300; exec {' '.join(GUNICORN[:-1])} '{GUNICORN[-1]}'"], environ, tmp_path / "log"
+    ):
+        eventually(lambda: is_up(environ))
+        clients = [Client(f"{base(environ)}/api/v1/stream") for _ in range(60)]
+        statuses = [client.response.status_code for client in clients]
+        assert statuses == [200] * 44 + [503] * 16
+        assert is_up(environ)
+        for client in clients:
+            client.close()
