@@ -25,6 +25,7 @@ from orchestrator.store.errors import CallContended, CallIsOver
 from orchestrator.store.feed import CAP
 from orchestrator.store.indexes import Indexes, ParkedEvents
 from orchestrator.store.keys import Keys
+from orchestrator.store.packing import packed
 from orchestrator.store.reading import UNCHANGED, CallReader
 from orchestrator.store.scripts import Script
 from orchestrator.store.shards import agree_on_shards
@@ -203,8 +204,8 @@ class CallStore(CallReader, Indexes, ParkedEvents):
                 after.version,
                 encode(after) if is_changed else b"",
                 _commit_id(),
-                encode(event),
-                encode(state_of(after)),
+                packed(encode(event)),
+                packed(encode(state_of(after))),
                 note or ("" if is_changed else UNCHANGED),
                 self._timeline_cap,
                 self._call_ttl_s,

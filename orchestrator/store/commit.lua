@@ -1,7 +1,7 @@
 -- Commits one event to one call: document, timeline, lists, counters, due mark and wake-up, all or nothing.
 --   KEYS 1  call       hash    version, document (JSON), commit (id of the last one), dropped (timeline entries),
 --                             shown (version of its latest entry in the feed)
---        2  timeline   stream  event, state, version, note
+--        2  timeline   stream  event and state (packed, see packing.py), version, note
 --        3  live       zset    Call SID -> creation time, until the call ends
 --        4  recent     zset    Call SID -> creation time
 --        5  counters   hash    name -> number
@@ -11,7 +11,7 @@
 --        17 feed       stream  which calls have changed (see feed.py)
 --        18-           strings: other names of the call that share its shard -> Call SID
 --   ARGV 1 Call SID   2 version that must be stored ('' : none)   3 new version   4 document ('' : unchanged)
---        5 id of this commit   6 event (JSON)   7 state (JSON)   8 note   9 cap of the timeline   10 time to live (s)
+--        5 id of this commit   6 event   7 state   8 note   9 cap of the timeline   10 time to live (s)
 --        11 due (ms; 0 now, -1 no mark)   12 '1' if urgent   13 '1' if the call has ended   14 creation time
 --        15 how long its SID begins no other call (s; 0: it may)
 --        16 cap of the feed ('' : nobody would see a change)   17- counters: name, value, ...

@@ -10,6 +10,7 @@ import msgspec
 
 from orchestrator.store.codec import decode_call, decode_event, name_in
 from orchestrator.store.errors import CallTooNew, CallUnreadable
+from orchestrator.store.packing import unpacked
 from orchestrator.store.scripts import Script
 
 if TYPE_CHECKING:
@@ -178,12 +179,13 @@ def _readable(document: bytes, call_sid: str) -> Call | None:
 
 def _entry(identifier: bytes, fields: dict[bytes, bytes]) -> TimelineEntry:
     recorded_at = int(identifier.partition(b"-")[0])
-    event = decode_event(fields[b"event"])
+    told = unpacked(fields[b"event"])
+    event = decode_event(told)
     return TimelineEntry(
         at=event.at if event else recorded_at,
-        name=name_in(fields[b"event"]),
+        name=name_in(told),
         event=event,
-        state=msgspec.json.decode(fields[b"state"]),
+        state=msgspec.json.decode(unpacked(fields[b"state"])),
         version=int(fields[b"version"]),
         note=fields[b"note"].decode(),
         recorded_at=recorded_at,

@@ -21,6 +21,7 @@ from tests.e2e.harness import CUSTOMER, NUMBER, WEBHOOK_SECRET, Site
 from tests.e2e.processes import ROOT, poll
 from tests.e2e.world import CallSeen, assert_ended_clean, assert_state
 from tests.scripted_http import ScriptedServer, answer
+from tests.stored import unpacked_entry
 
 SECRET = "whsec_ZmFrZS1zZWNyZXQtb2YtMjQtYnl0ZXMtISE="
 LIVE, LISTED, FED = "first fake card number", "second fake card number", "third fake card number"
@@ -172,7 +173,7 @@ def _redis(site: Site) -> str:
         for name in redis.scan_iter():
             match redis.type(name):
                 case b"stream":
-                    told.append(str(redis.xrange(name)))
+                    told.append(str([unpacked_entry(each) for each in redis.xrange(name) or ()]))
                 case b"zset":
                     told.append(str(redis.zrange(name, 0, -1)))
                 case b"list":

@@ -25,6 +25,7 @@ from orchestrator.transcripts.utterance import Received, record_of
 from orchestrator.web import create_app
 from tests.integration.conftest import RedisServer
 from tests.scripted_http import ScriptedServer, answer
+from tests.stored import unpacked_entry
 
 SECRET = "fake-webhook"
 
@@ -105,7 +106,8 @@ class Office:
                 "set": ["SMEMBERS", name],
                 "list": ["LRANGE", name, 0, -1],
             }[kind]
-            told.append(f"{name!r} {redis.execute_command(*read)!r}")
+            found = redis.execute_command(*read)
+            told.append(f"{name!r} {[unpacked_entry(each) for each in found] if kind == 'stream' else found!r}")
         told += [path.read_text() for path in (self.folder / "archive").rglob("*") if path.is_file()]
         return "\n".join(told)
 
