@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from orchestrator.cli.layout import wrapped
-from orchestrator.cli.reading import known_call, services
+from orchestrator.cli.reading import archived, known_call, services
 from orchestrator.cli.times import clock, moment_in_call
 from orchestrator.core.call import Call
 from orchestrator.core.desired import state_of
@@ -23,9 +23,7 @@ from orchestrator.narration.stretches import Stretch, stretches
 from orchestrator.services import Services
 from orchestrator.shown import event_json, moment
 from orchestrator.store.reading import CUT, UNCHANGED, TimelineEntry
-from orchestrator.transcripts.archive import Archive
 from orchestrator.transcripts.coverage import coverage
-from orchestrator.web.context import CALL_SID
 
 _INDENT = 14
 _HEARD = {
@@ -62,12 +60,9 @@ def command(
 
 
 def _known(built: Services, sid: str) -> tuple[Call, list[TimelineEntry]]:
-    """From Redis; of a call that it knows no more, from the archive."""
-    url = built.settings.archive_url
-    if url and CALL_SID.match(sid) and built.store.load(sid) is None and built.store.resolve("leg", sid) is None:
-        document = Archive(url).find(sid)
-        if document is not None:
-            return from_document(document)
+    document = archived(built, sid)
+    if document is not None:
+        return from_document(document)
     call = known_call(built, sid)
     return call, built.store.timeline(call.call_sid)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import click
 
@@ -12,7 +13,9 @@ from orchestrator.http import Http
 from orchestrator.profiles import Profiles
 from orchestrator.services import Services, build
 from orchestrator.settings import Settings
+from orchestrator.transcripts.archive import Archive
 from orchestrator.twilio.account import Account
+from orchestrator.web.context import CALL_SID
 
 
 def services(*, needs_redis: bool = False) -> Services:
@@ -58,6 +61,14 @@ def account_of(settings: Settings, http: Http) -> Account:
         settings.twilio_credentials,
         lambda: (settings.twilio_account_sid, settings.twilio_auth_token.value()),
     )
+
+
+def archived(services: Services, sid: str) -> dict[str, Any] | None:
+    """The archive's document of a call that Redis knows no more; None while it does, or where there is none."""
+    url, store = services.settings.archive_url, services.store
+    if not url or not CALL_SID.match(sid) or store.load(sid) is not None or store.resolve("leg", sid) is not None:
+        return None
+    return Archive(url).find(sid)
 
 
 def known_call(services: Services, sid: str) -> Call:

@@ -117,12 +117,15 @@ def test_a_call_that_redis_knows_no_more_is_told_from_the_archive(site: Site) ->
         {"at": moment(each.at), "event": each.name, "state": each.state, "detail": event_json(each.event)}
         for each in site.services.store.timeline(CALL)
     ]
-    Archive(url).write(call, archive_document(call, view.transcript_of(site.services, CALL), timeline))
+    transcript = view.transcript_of(site.services, CALL)
+    Archive(url).write(call, archive_document(call, transcript, timeline))
     before = site.run("explain", CALL).output
     asked = ("explain", CALL, "--from", "12:00:06", "--json")
     answer = json.loads(site.run(*asked).output)["stretches"]
     site.services.redis.execute_command("FLUSHALL")
     after = site.run("explain", CALL).output
+    assert json.loads(site.run("transcript", CALL, "--json").output) == transcript
+    assert site.run("transcript", OTHER).exit_code == 1
     second = "12:00:00.500"
     assert after.partition(second)[2] == before.partition(second)[2] != ""
     assert after.startswith(f"{CALL}: ended")
