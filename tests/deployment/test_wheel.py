@@ -14,9 +14,9 @@ from tests.e2e.world import CallSeen, assert_ended_clean
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
-    """Templates, scripts of pages and of Redis, scenarios, examples: all that is tracked, and nothing else."""
+    """Templates, scripts of pages and of Redis, scenarios, examples: all that git would keep, and nothing else."""
     listed = subprocess.run(
-        ["git", "ls-files", "orchestrator"],  # noqa: S607  git is where it is
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "orchestrator"],  # noqa: S607  git is where it is
         cwd=ROOT,
         capture_output=True,
         text=True,

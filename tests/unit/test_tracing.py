@@ -44,6 +44,8 @@ def test_a_call_is_one_tree_over_processes() -> None:
         worker.asked("asapp", "start-transcription", "done", 0.25)
     with web.webhook("/twilio/conference-status"):
         web.committed(call(3), AUDIT, 7, is_changed=True)
+    with worker.action("stop-transcription", call(3)):
+        worker.asked("asapp", "stop-transcription", "done", 0.1)
 
     spans = by_name([*worker_spans, *web_spans[:2]])
     root, first = spans["webhook /twilio/voice"], spans["event call-arrived"]
@@ -56,6 +58,7 @@ def test_a_call_is_one_tree_over_processes() -> None:
     assert asked.parent == action.id
     assert later.parent == first.id
     assert (its_event.parent, its_event.id) == (later.id, event_id(SID, 3))
+    assert spans["stop-transcription"].parent == its_event.id
     assert root.values == {"call.sid": SID, "http.response.status_code": 200}
     assert (asked.kind, asked.is_failed, asked.ended - asked.began) == ("client", False, 250_000_000)
 
@@ -101,6 +104,19 @@ def test_an_event_that_changed_nothing_takes_no_other_events_place() -> None:
     webhook, event = spans
     assert event.id != event_id(SID, 1)
     assert webhook.parent == event_id(SID, 1)
+
+
+def test_what_follows_an_action_is_not_within_it() -> None:
+    """An action inside a webhook ends, and the webhook goes on."""
+    spans: list[Span] = []
+    tracing = Tracing(spans.append)
+    with tracing.webhook("/x"):
+        with tracing.action("stop-transcription", call(1)):
+            tracing.asked("asapp", "stop-transcription", "done", 0.1)
+        tracing.committed(call(2), AUDIT, 1, is_changed=True)
+    found = by_name(spans)
+    assert found["event audit-requested"].parent == found["webhook /x"].id
+    assert found["asapp stop-transcription"].parent == found["stop-transcription"].id
 
 
 def test_threads_do_not_mix() -> None:
