@@ -8,6 +8,7 @@ None is converged.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import log2
 
 import msgspec
 from msgspec.structs import replace
@@ -45,7 +46,7 @@ from orchestrator.core.people import is_customer_connected, is_stopped, pause_re
 from orchestrator.core.restarts import recent_restarts
 
 _SHORTEST_REQUEST_MS = 250
-_HEAD_START_SHRINKS = 120
+_LOST_BY_DOUBLING_MS = 4_700
 _REPEATED_REQUEST_MS = 1_000
 _NEEDS_RESET = frozenset({TranscriptionState.UNKNOWN, TranscriptionState.STOPPING, TranscriptionState.STARTING})
 _DOWN = frozenset({StreamState.FAILED, StreamState.STOPPED})
@@ -109,12 +110,13 @@ def is_urgent(call: Call, plan: Plan) -> bool:
 def head_start_ms(call: Call, now: int) -> int:
     """How much earlier than others a call counts as due, in a herd: the newer its talk, the more it has to lose.
 
-    A minute at most, so that no call waits longer than that behind newer ones; nothing after two hours, nor without
-    a talk.
+    A minute at most, so that no call waits longer than that behind newer ones. It shrinks by the same amount whenever
+    the talk's age doubles: to nothing within two hours. Without a talk there is none.
     """
     if not call.was_wanted or call.wanted_since is None:
         return 0
-    return max(0, HEAD_START_MS - max(0, now - call.wanted_since) // _HEAD_START_SHRINKS)
+    doublings = log2(1 + max(0, now - call.wanted_since) / 1_000)
+    return max(0, HEAD_START_MS - round(_LOST_BY_DOUBLING_MS * doublings))
 
 
 # --- privacy: what must not be heard -----------------------------------------------------------------------------
