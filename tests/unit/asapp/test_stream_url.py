@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 
@@ -259,6 +260,23 @@ def test_many_processes_fetch_once(
         hold.set()
         assert {each.result(5) for each in [first, *waiting]} == {"wss://media.example/t/1"}
     assert asapp.asked == 1
+
+
+def test_a_url_that_came_just_before_our_turn_is_taken(
+    urls: StreamUrls, redis: FakeRedis, asapp: FakeAsapp, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever had the turn before us brought one after we had looked: ASAPP is not asked, the turn is given back."""
+    brought = FetchedUrl(url="wss://media.example/brought", requested_at_ms=clock.ms)
+    take_turn = redis.set
+
+    def just_before(name: str, value: Any, **options: Any) -> Any:
+        redis.values[KEY] = msgspec.json.encode(brought)
+        return take_turn(name, value, **options)
+
+    monkeypatch.setattr(redis, "set", just_before)
+    assert urls.get(1) == brought.url
+    assert asapp.asked == 0
+    assert FETCH_KEY not in redis.values
 
 
 def test_waiting_is_bounded(redis: FakeRedis, urls: StreamUrls) -> None:
