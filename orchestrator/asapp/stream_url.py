@@ -9,7 +9,7 @@ seconds, beside the request that is being served. One process at a time fetches 
 the breaker of all fetches lets it; calls that wait for a URL are made due when that closes. With Redis away, or with
 none, each process goes on for itself, and rests two seconds after a failure.
 
-`at_hand` never asks ASAPP (the voice webhook), `get` and `refresh` may (workers). Nothing here raises.
+`at_hand` and `in_memory` never ask ASAPP (the voice webhook), `get` and `refresh` may (workers). Nothing here raises.
 """
 
 from __future__ import annotations
@@ -97,6 +97,11 @@ class StreamUrls:
             usable = self._usable()
         elif time.monotonic() - self._looked_at > _LOOK_AGAIN_S:
             self._look(0)
+        return usable.url if usable is not None else None
+
+    def in_memory(self) -> str | None:
+        """What `at_hand` has without any look at Redis: for whoever has just found that away."""
+        usable = self._usable()
         return usable.url if usable is not None else None
 
     def get(self, wait_s: float) -> str | None:

@@ -3,7 +3,7 @@
 So these views alone catch everything: whatever fails inside, and whatever a signed request looks like, the profile's
 route is answered, without a media stream if need be; the reconciler adds the stream by REST once the call is known.
 Only a request without a valid signature is refused. No vendor is called here. A new call costs one round trip to
-Redis; with Redis away the answer comes within its two seconds.
+Redis; with Redis away the answer comes within its two seconds, with the stream if this process has a URL in memory.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from orchestrator.core.call import Call, StreamState
 from orchestrator.core.events import CallArrived, DialEnded, SurveyReached
 from orchestrator.core.people import had_agent
 from orchestrator.core.profile import Profile
+from orchestrator.core.transition import begin
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
 from orchestrator.store.errors import StoreUnavailable
@@ -87,22 +88,24 @@ def voice() -> str:
 
 
 def _answer_to(fetch: wire.VoiceRequest, profile: Profile) -> str:
+    try:
+        return _stored_and_answered(fetch, profile)
+    except StoreUnavailable as error:
+        url = services().stream_urls.in_memory() if _begins_with_stream(profile) else None
+        if url is None:
+            raise
+        _log.warning("answered without the store", error_id=error.error_id, **_of())
+        # The stream's status, or any other callback of ours, makes the call known once Redis is back.
+        call = begin(_arrival(fetch, profile, at=0, has_stream_url=True))
+        return twiml.answer(call, stream_url=url, urls=services().callback_urls)
+
+
+def _stored_and_answered(fetch: wire.VoiceRequest, profile: Profile) -> str:
     started = time.monotonic()
     at = received_at()
     url = _stream_url(profile)
     lose_patience(started + URL_WAIT_S)  # a wait of our own is no sign of a slow Redis
-    applied = services().store.begin(
-        CallArrived(
-            at=at,
-            call_sid=fetch.call_sid,
-            profile=profile,
-            customer_id=_customer_id(profile, fetch),
-            customer_number=fetch.customer_number,
-            called_number=fetch.own_number,
-            has_stream_url=url is not None,
-            direction=fetch.direction or "inbound",
-        )
-    )
+    applied = services().store.begin(_arrival(fetch, profile, at=at, has_stream_url=url is not None))
     may_start = applied.is_new or _is_repeat(applied.after, at)
     return twiml.answer(
         applied.after,
@@ -111,9 +114,26 @@ def _answer_to(fetch: wire.VoiceRequest, profile: Profile) -> str:
     )
 
 
+def _arrival(fetch: wire.VoiceRequest, profile: Profile, *, at: int, has_stream_url: bool) -> CallArrived:
+    return CallArrived(
+        at=at,
+        call_sid=fetch.call_sid,
+        profile=profile,
+        customer_id=_customer_id(profile, fetch),
+        customer_number=fetch.customer_number,
+        called_number=fetch.own_number,
+        has_stream_url=has_stream_url,
+        direction=fetch.direction or "inbound",
+    )
+
+
+def _begins_with_stream(profile: Profile) -> bool:
+    return profile.transcribe and profile.stream_from == "call-start" and profile.consent != "required"
+
+
 def _stream_url(profile: Profile) -> str | None:
     """The URL at hand; only when there is none, and the answer needs one, a bounded wait for a worker's fetch."""
-    if not profile.transcribe or profile.stream_from != "call-start" or profile.consent == "required":
+    if not _begins_with_stream(profile):
         return None
     return services().stream_urls.at_hand() or _awaited_url()
 

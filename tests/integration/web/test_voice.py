@@ -210,12 +210,12 @@ def orphan(own_redis: RedisServer, make_settings: MakeSettings, vendor: Vendor) 
 
 
 def test_with_redis_refused_a_caller_is_answered_at_once(orphan: Site, own_redis: RedisServer) -> None:
-    """The route alone, within half a second; the number's other callbacks are told to come back."""
+    """Route and stream, within half a second; the number's other callbacks are told to come back."""
     own_redis.end()
     started = time.monotonic()
     answer = orphan.arrive()
     assert time.monotonic() - started < 0.5
-    assert tags(answer.text) == ["Response", "Dial", "Conference"]
+    assert tags(answer.text) == ["Response", "Start", "Stream", "Dial", "Conference"]
     assert orphan.twilio("call-status", {"CallSid": CALL, "CallStatus": "completed"}).status_code == 503
 
 
@@ -231,12 +231,12 @@ def test_with_redis_refused_and_no_url_a_caller_is_answered_at_once(
 
 
 def test_with_redis_hanging_a_caller_is_answered_within_its_patience(orphan: Site, own_redis: RedisServer) -> None:
-    """At most two and a half seconds, even when the clock has to be asked first."""
+    """At most two and a half seconds, even when the clock has to be asked first; with the stream all the same."""
     own_redis.freeze()
     started = time.monotonic()
     answer = orphan.arrive()
     assert time.monotonic() - started < 2.5
-    assert tags(answer.text) == ["Response", "Dial", "Conference"]
+    assert tags(answer.text) == ["Response", "Start", "Stream", "Dial", "Conference"]
 
 
 def test_a_bug_of_ours_does_not_drop_the_caller(site: Site) -> None:
