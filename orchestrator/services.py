@@ -60,6 +60,8 @@ class Budgets:
     """Of Twilio's creation of media streams."""
     urls: Breaker
     """Of ASAPP's stream URL."""
+    media: Breaker
+    """Of media streams that Twilio made and that never came to life: ASAPP takes none."""
     asapp_day: DailyLimit
     after_call: TokenBucket
     """Of ASAPP's requests what starts and stops leave: half of the bucket is kept for them."""
@@ -72,7 +74,7 @@ class Budgets:
 
     @property
     def breakers(self) -> tuple[Breaker, ...]:
-        return self.starts, self.creates, self.urls, self.messages, self.sink
+        return self.starts, self.creates, self.urls, self.media, self.messages, self.sink
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -177,6 +179,7 @@ def build(settings: Settings) -> Services:
             starts=Breaker(redis, "asapp-starts", queue.mark),
             creates=Breaker(redis, "twilio-creates", queue.mark),
             urls=urls,
+            media=Breaker(redis, "asapp-media", queue.mark),
             after_call=TokenBucket(
                 redis,
                 "asapp",

@@ -94,7 +94,8 @@ def _webhooks(services: Services) -> Line:
 def _asapp(services: Services) -> Line:
     """What workers have found: a vendor on a bad day harms no caller, so it is shown, and does not make us unready."""
     today = services.budgets.asapp_day.today()
-    line: Line = {"ok": True, "starts": services.budgets.starts.state()}
+    budgets = services.budgets
+    line: Line = {"ok": True, "starts": budgets.starts.state(), "media": budgets.media.state()}
     if today.limit is not None:
         line |= {"used_today": today.used, "kept_for_stops": today.reserved, "daily_limit": today.limit}
     return line | ({"problem": "daily-limit-near"} if today.is_near else {})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -18,7 +17,7 @@ from orchestrator.core import events as e
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.call import Progress, StreamState, TranscriptionState
 from orchestrator.twilio import twiml
-from orchestrator.worker.guards import NO_PLACE, Guards
+from orchestrator.worker.guards import NO_PLACE, Guards, HeldBack, rank_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +31,7 @@ _READS = (a.ReadCall, a.ReadLeg, a.ReadParticipants)
 _AUDIT_WAIT_MS = 1_000
 _ASAPP_ACTIONS = (a.StartTranscription, a.StopTranscription)
 _PLACE_WAIT_MS = 50
+_FRESH_MS = 30_000
 _NO_PLACE = "all places at Twilio are taken"
 _TELLS_NOTHING = ("missing", "unreadable")
 
@@ -44,23 +44,16 @@ def _has_url_failed(call: Call) -> bool:
     return before.sid is not None or before.origin == "twiml"
 
 
+def _is_stream_fresh(call: Call, now: int) -> bool:
+    """It was opened so lately that ASAPP must be taking streams now; an old one tells nothing of that."""
+    stream = call.current_stream
+    return stream is not None and (stream.live_at is None or now - stream.live_at < _FRESH_MS)
+
+
 def _place_wait_s(call: Call, action: a.VendorAction) -> float:
     """What can be done later does not wait for a place while something may be transcribed: a stop may be next."""
     can_be_later = isinstance(action, _READS) or (isinstance(action, a.StopStream) and action.purpose != "cut")
     return 0.0 if can_be_later and call.transcription.state is not TranscriptionState.OFF else 1.0
-
-
-@dataclass(frozen=True)
-class HeldBack:
-    """Until somebody's breaker closes: for how long at most, and by what trouble."""
-
-    for_ms: int
-    trouble: str
-
-
-def rank_of(call: Call) -> int:
-    """Who comes first where not all can: the newest talk."""
-    return call.wanted_since or 0
 
 
 class Executor:
@@ -72,15 +65,7 @@ class Executor:
 
     def held_back(self, action: a.VendorAction, call: Call) -> HeldBack | None:
         """By a breaker that is open; None: go now. The call is due when it closes, the newest talk first."""
-        if isinstance(action, a.CreateStream) and self._services.stream_urls.at_hand() is None:
-            urls = self._services.budgets.urls
-            for_ms = urls.join(call.call_sid, rank_of(call))
-            if for_ms:
-                return HeldBack(for_ms, "no-stream-url")
-        breaker = self._guards.breaker_of(action)
-        for_ms = breaker.ask(call.call_sid, rank_of(call)) if breaker is not None else 0
-        who = "twilio" if isinstance(action, a.CreateStream) else "asapp"
-        return HeldBack(for_ms, f"{who}-unwell") if for_ms else None
+        return self._guards.held_back(action, call)
 
     def wait_ms(self, action: a.VendorAction, call: Call) -> int:
         """How long the vendors' budgets ask this action to wait; 0: go now. Stops have a share of their own."""
@@ -120,13 +105,16 @@ class Executor:
         asapp = self._services.asapp
         if isinstance(action, a.StopTranscription):
             return asapp.stop(call.call_sid, timeout_ms=action.timeout_ms)
-        return asapp.start(
+        outcome = asapp.start(
             call.call_sid,
             customer_id=call.customer_id or call.call_sid,
             agent_id=action.agent_id,
             profile=call.profile,
             timeout_ms=action.timeout_ms,
         )
+        if outcome.verdict is Verdict.DONE and _is_stream_fresh(call, self._services.clock.now_ms()):
+            self._guards.stream_arrives()
+        return outcome
 
     def _ask_twilio(self, call: Call, action: a.VendorAction, attempt: int) -> e.Event:
         twilio, sid = self._services.twilio, call.call_sid
@@ -200,6 +188,7 @@ class Executor:
     def _create_stream(self, call: Call, action: a.CreateStream) -> Outcome:
         if _has_url_failed(call):
             self._services.stream_urls.forget()
+            self._guards.stream_never_lived()
         url = self._services.stream_urls.get(_URL_WAIT_S)
         if url is None:
             return replace(_NO_URL, is_paced=self._services.budgets.urls.is_open())

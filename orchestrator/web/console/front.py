@@ -43,6 +43,7 @@ def _around(of: Services) -> dict[str, Any]:
             ("ASAPP", "starts of transcription", of.budgets.starts.state()),
             ("Twilio", "new media streams", of.budgets.creates.state()),
             ("ASAPP", "stream URLs", of.budgets.urls.state()),
+            ("ASAPP", "streams that arrive", of.budgets.media.state()),
         ],
         "requests": _requests(of.store.counters()),
         "day": today,

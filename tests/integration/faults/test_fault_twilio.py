@@ -121,6 +121,50 @@ def test_fault_19_calls_that_need_a_url_wait_for_one_probe(vendors: Vendors, mak
     assert not urls.is_open()
 
 
+class Dialling:
+    """As Twilio does with each stream that it has made: tells that it lives, or that it could not be opened."""
+
+    def __init__(self, floor: Floor, sids: list[str]) -> None:
+        self.is_taken = False
+        self._floor = floor
+        self._told = dict.fromkeys(sids, "asapp-1")
+
+    def until(self, condition: Callable[[], object], within_s: float, why: str) -> None:
+        def is_met() -> object:
+            for sid, known in self._told.items():
+                self._told[sid] = self._tell(sid, known)
+            return condition()
+
+        until(is_met, within_s, why)
+
+    def _tell(self, sid: str, known: str) -> str:
+        stream, now = self._floor.call(sid).current_stream, self._floor.services.clock.now_ms()
+        if stream is None or stream.sid is None or stream.name == known:
+            return known
+        if self.is_taken:
+            self._floor.tell(sid, e.StreamStarted(at=now, name=stream.name, sid=stream.sid))
+        else:
+            self._floor.tell(sid, e.StreamFailed(at=now, name=stream.name, sid=stream.sid, error="31920"))
+        return stream.name
+
+
+def test_fault_13_streams_that_reach_nobody_wait_for_one_that_does(floor: Floor) -> None:
+    """13: Twilio makes streams and ASAPP takes none: one tries for all, no call gives up, and all go on together."""
+    media = floor.services.budgets.media
+    sids = [broken(floor, number) for number in range(12)]
+    twilio = Dialling(floor, sids)
+    twilio.until(lambda: int(str(media.state()["waiting"])) >= len(sids) - 1, 20, "all wait")
+    before, began = len(floor.vendors.requests(CREATE)), time.monotonic()
+    twilio.until(lambda: time.monotonic() > began + 5, 6, "a while")
+    assert 1 <= len(floor.vendors.requests(CREATE)) - before <= 4, "a try every two seconds"
+    assert not any(floor.call(sid).has_given_up_streams for sid in sids)
+    page = create_app(services=floor.services).test_client().get("/readyz")
+    assert '"media":{"open":true' in page.text
+    twilio.is_taken = True
+    twilio.until(lambda: {floor.state(sid) for sid in sids} == {"transcribing"}, 8, "all are transcribed again")
+    assert not media.is_open()
+
+
 def test_fault_8_reads_that_twilio_refuses_us_are_told(floor: Floor) -> None:
     """8: 401 to a look at the call shows on it, and is taken back by the next look that is answered."""
     sid = floor.talk()
