@@ -17,7 +17,7 @@ from orchestrator.core import events as e
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.call import Progress, StreamState, TranscriptionState
 from orchestrator.twilio import twiml
-from orchestrator.worker.guards import NO_PLACE, Guards, HeldBack, rank_of
+from orchestrator.worker.guards import NO_PLACE, Guards, HeldBack, rank_of, rank_of_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ class Executor:
         if is_stop:  # never held back: beyond its reserved share it goes all the same
             budget.take(is_stop=True)
             return 0
-        return budget.take(who=call.call_sid, rank=rank_of(call))
+        return budget.take(who=call.call_sid, rank=rank_of_start(call))
 
     def _reads_wait_ms(self, action: a.ReadCall | a.ReadLeg | a.ReadParticipants, call: Call) -> int:
         """Regular looks give way to reads that something made due, and come back later rather than soon."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.store.breakers import Breaker
 
 NO_PLACE = "no-place"
+_REFUSED_BEHIND_MS = 86_400_000
+"""Longer than any talk."""
 _UNWELL = frozenset({Verdict.REFUSED_FOR_NOW, Verdict.FAILED, Verdict.UNKNOWN})
 _log = get_logger("orchestrator.worker.guards")
 
@@ -40,6 +42,14 @@ class HeldBack:
 def rank_of(call: Call) -> int:
     """Who comes first where not all can: the newest talk."""
     return call.wanted_since or 0
+
+
+def rank_of_start(call: Call) -> int:
+    """Of those whom ASAPP has refused since they were off each comes after all who have not been tried.
+
+    Its gateway finds a stream a moment after that has begun; asked too early again and again it uses up the budget.
+    """
+    return rank_of(call) - (_REFUSED_BEHIND_MS if call.transcription.not_before else 0)
 
 
 class Guards:

@@ -33,12 +33,12 @@ class Broken:
 
 def stream_breaks(call: CallSeen) -> Broken:
     """ASAPP's side of a transcribed call's stream goes away; back when it is transcribed again."""
-    assert_state(call, "transcribing")
+    assert_state(call, "transcribing", PATIENCE_S)
     starts, entries = len(call.accepted(START)), len(call.timeline())
     broken_at = time.time()
     call.site.asapp(f"calls/{call.sid}/drop-stream", {"code": 1011})
     start = poll(lambda: call.accepted(START)[starts:], PATIENCE_S, "it is transcribed again")[0]
-    assert_state(call, "transcribing")
+    assert_state(call, "transcribing", PATIENCE_S)
     return Broken(start["answered_at"] - broken_at, _own_s(call, entries))
 
 
@@ -63,7 +63,7 @@ def _own_s(call: CallSeen, since: int) -> float:
 
 def worker_dies(call: CallSeen, workers: list[Process]) -> float:
     """The worker that holds a call is killed with its stop on the way; until another one asks ASAPP about that call."""
-    assert_state(call, "transcribing")
+    assert_state(call, "transcribing", PATIENCE_S)
     stops = len(call.requests(STOP))
     rule = {"operation": STOP, "match": {"guid": call.sid}, "times": 1, "delay_ms": SLOW_MS, "status": 503}
     call.site.asapp("faults", [rule])

@@ -15,12 +15,12 @@ from tests.e2e.recovery import outage, storm, stream_breaks, worker_dies
 from tests.e2e.world import CallSeen
 
 SPEED = 0.1
-ASAPP_MOST_IN_A_SECOND = 100
+MOST_RPS = 40
 
 
 @pytest.fixture(scope="module")
 def busy_site() -> Iterator[Site]:
-    with Site(speed=SPEED, environment={"LOG_LEVEL": "warning", "ASAPP_MAX_RPS": "40"}) as running:
+    with Site(speed=SPEED, environment={"LOG_LEVEL": "warning", "ASAPP_MAX_RPS": str(MOST_RPS)}) as running:
         running.start_service("worker")
         yield running
 
@@ -56,7 +56,8 @@ def test_fault_46_a_herd_is_drained_by_its_budget_the_newest_talk_first(herd: He
     bystanders.gather(3, 60)
     herd.gather(120, 120)
     told = storm(herd, bystanders.sids, 90)
-    assert told.most_requests_in_a_second <= ASAPP_MOST_IN_A_SECOND
+    stops = len(told.holds_s)  # they pass every budget
+    assert told.most_requests_in_a_second <= 1.1 * MOST_RPS + stops
     third = len(told.back_s) // 3
     oldest, newest = sum(told.back_s[:third]) / third, sum(told.back_s[-third:]) / third
     assert newest < oldest, f"mean of the newest third {newest:.1f} s, of the oldest {oldest:.1f} s"

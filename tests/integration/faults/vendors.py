@@ -93,7 +93,7 @@ class Vendors:
         if "/2010-04-01/" not in path:
             return _ASAPP
         if "/Streams" in path:
-            return {"sid": "MZ" + "3" * 32, "status": "in-progress"}
+            return {"sid": f"MZ{len(self.asked) + 1_000_000:032x}", "status": "in-progress"}
         if path.partition("?")[0].endswith("/Calls.json"):
             return {"calls": [], "next_page_uri": None}
         sid = path.rpartition("/")[2].removesuffix(".json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from flask.testing import FlaskClient
 
 from orchestrator.asapp.wire import StoredMessage, transcript_message
 from orchestrator.core.call import Call
-from orchestrator.services import Services, build
+from orchestrator.services import AFTER_CALL_LEAVES, Services, build
 from orchestrator.settings import Settings
+from orchestrator.store.budgets import TokenBucket
 from orchestrator.store.codec import encode
 from orchestrator.store.utterances import Added
 from orchestrator.transcripts import after_call
@@ -39,6 +40,14 @@ class Office:
     folder: Path
     client: FlaskClient
     environment: dict[str, str]
+
+    def slow_down_asapp(self, per_s: float, burst: int) -> TokenBucket:
+        """Another budget of ASAPP's requests, as sites share it; returns what starts take from."""
+        redis, budgets = self.services.redis, self.services.budgets
+        starts = TokenBucket(redis, "slow", per_s, burst)
+        after_call_work = TokenBucket(redis, "slow", per_s, burst, AFTER_CALL_LEAVES)
+        self.services = replace(self.services, budgets=replace(budgets, asapp=starts, after_call=after_call_work))
+        return starts
 
     def put(self, call: Call) -> None:
         keys = self.services.store.keys.of(call.call_sid)

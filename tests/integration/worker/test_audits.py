@@ -108,6 +108,20 @@ def test_regular_looks_are_budgeted_and_leave_room_for_others(desk: Desk) -> Non
     assert executor.wait_ms(ReadCall(why="adopted from api"), call) == 0
 
 
+def test_a_start_that_was_too_early_lets_others_go_first(desk: Desk) -> None:
+    """ASAPP does not know its stream yet: the newest talk then waits for those that were not tried."""
+    executor, start = desk.worker.executor, StartTranscription(agent_id="amy", stream="asapp-1")
+    talk(desk)
+    call = replace(desk.call(CUSTOMER), wanted_since=2_000)
+    while executor.wait_ms(start, replace(call, call_sid=AGENT)) == 0:
+        pass  # the budget is spent
+    too_early = replace(call, transcription=replace(call.transcription, not_before=1))
+    untried = replace(call, call_sid="CA" + "d" * 32, wanted_since=1_000)
+    executor.wait_ms(start, untried)
+    assert executor.wait_ms(start, too_early) > executor.wait_ms(start, untried)
+    assert executor.wait_ms(start, call) < executor.wait_ms(start, untried), "not refused: before the older talk"
+
+
 def test_a_herd_of_looks_is_told_its_turns(desk: Desk) -> None:
     """After Redis was away every call is to be looked at: each is told when, not to ask again and again."""
     executor = desk.worker.executor
