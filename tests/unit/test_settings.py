@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,8 @@ def test_faults_of_the_profiles_file_are_told_in_the_same_message(tmp_path: Path
         ("TRANSCRIPT_WEBHOOK_MTLS_HEADER", "X-Client-Verify"),
         ("TRANSCRIPT_WEBHOOK_PROXIES", "proxy"),
         ("ARCHIVE_URL", "nowhere"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"),
     ],
 )
 def test_a_malformed_variable_is_named(name: str, value: str) -> None:
@@ -115,6 +118,17 @@ def test_a_malformed_variable_is_named(name: str, value: str) -> None:
     (fault,) = faults(**{name: value})
     assert fault.startswith(name)
     assert name != "REDIS_URL" or value not in fault
+
+
+def test_traces_without_their_extra_are_a_fault_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the start, not at the first call."""
+    collector = "https://collector.example"
+    assert read(OTEL_EXPORTER_OTLP_ENDPOINT=f"{collector}/").otel_exporter_otlp_endpoint == collector
+    for name in [name for name in sys.modules if name.partition(".")[0] == "opentelemetry"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [])
+    (fault,) = faults(OTEL_EXPORTER_OTLP_ENDPOINT=collector)
+    assert "asapp-twilio-orchestrator[otel]" in fault
 
 
 def test_redis_is_not_asked_for_a_start() -> None:
