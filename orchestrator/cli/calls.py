@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import click
 
+from orchestrator.cli.layout import counted
 from orchestrator.cli.reading import services
 from orchestrator.core.call import Call
 from orchestrator.core.desired import state_of
@@ -86,9 +87,9 @@ def _cells(call: Call) -> tuple[str, str, str, str, str]:
 
 
 def _counts(calls: list[Call]) -> str:
-    counted = Counter(state_of(call) for call in calls)
-    told = [f"{counted[state]} {state}" for state in _ORDER if counted[state]]
-    return f"{len(calls)} calls: {', '.join(told)}" if told else "no calls"
+    by_state = Counter(state_of(call) for call in calls)
+    told = [f"{by_state[state]} {state}" for state in _ORDER if by_state[state]]
+    return f"{counted(len(calls), 'call')}: {', '.join(told)}" if told else "no calls"
 
 
 def _watch(look: Callable[[], list[Call]], every_s: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.layout import wrapped
+from orchestrator.cli.layout import counted, wrapped
 from orchestrator.cli.reading import archived, known_call, services
 from orchestrator.cli.times import clock, moment_in_call
 from orchestrator.core.call import Call
@@ -85,7 +85,7 @@ def _tell(call: Call, entries: Sequence[TimelineEntry], *, shows_all: bool) -> N
         click.echo(wrapped(clock(entry.at), f"{said}.{note}{changed}", _INDENT))
         state = after
     if hidden:
-        click.echo(f"{hidden} messages that changed nothing are not shown; --all shows them.")
+        click.echo(f"{counted(hidden, 'message')} that changed nothing: not shown; --all shows them.")
 
 
 def _heading(call: Call) -> Iterator[str]:
@@ -136,9 +136,15 @@ def _show(found: Sequence[tuple[Stretch, tuple[int, int]]], asked_ms: int) -> No
         word, colour = _HEARD[each.heard]
         times = f"{clock(first)} to {clock(last)} ({(last - first) / 1000:g} s)" if asked_ms > 1 else clock(first)
         click.echo(f"{times}  {click.style(word, fg=colour)}")
-        until = f" to {clock(each.end)}" if each.end is not None else ", and still"
-        click.echo(wrapped("", f"{each.why}, from {clock(each.start)}{until}.", _INDENT))
-        click.echo(wrapped("", f"It began so: {each.began_by}.", _INDENT))
+        click.echo(wrapped("", f"{each.why}{_beyond(each, first, last)}.", _INDENT))
+        click.echo(wrapped("", f"Because, {clock(each.caused_at)}: {each.cause}.", _INDENT))
+
+
+def _beyond(each: Stretch, first: int, last: int) -> str:
+    """Where a stretch is longer than what was asked about."""
+    since = f", since {clock(each.start)}" if each.start < first else ""
+    until = f", until {clock(each.end)}" if each.end is not None and each.end > last else ""
+    return since + until
 
 
 # --- for programs ----------------------------------------------------------------------------------------------------
@@ -173,5 +179,6 @@ def _stretch(each: Stretch, part: tuple[int, int]) -> dict[str, Any]:
         "why": each.why,
         "since": moment(each.start),
         "until": moment(each.end),
-        "began_by": each.began_by,
+        "cause": each.cause,
+        "caused_at": moment(each.caused_at),
     }

@@ -9,6 +9,11 @@ import textwrap
 _WIDEST = 120
 
 
+def counted(number: int, what: str) -> str:
+    """`1 call`, `2 calls`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def width() -> int:
     return min(shutil.get_terminal_size().columns, _WIDEST)
 

@@ -10,6 +10,7 @@ import json
 import click
 
 from orchestrator import __version__
+from orchestrator.cli.layout import counted
 from orchestrator.cli.reading import known_call, services
 from orchestrator.cli.times import clock
 from orchestrator.narration.replay import Difference, replay
@@ -39,7 +40,7 @@ def command(call_sid: str, as_json: bool) -> None:
     else:
         for each in found:
             click.echo(_told(each))
-        count = f"{len(found)} differences" if found else "no difference"
+        count = counted(len(found), "difference") if found else "no difference"
         click.echo(f"{len(entries)} events of {call.call_sid} through version {__version__}: {count}.")
     if found:
         raise SystemExit(1)

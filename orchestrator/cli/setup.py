@@ -22,6 +22,8 @@ _RESULTS = {
     "refused": ("REFUSED", "red"),
 }
 
+_SHORT = 40
+
 
 @click.command()
 @click.argument("numbers", nargs=-1, metavar="[NUMBER]...")
@@ -79,8 +81,12 @@ def _show(plan: Plan) -> None:
 
 
 def _line(change: Change) -> str:
-    now, wanted = f"- {change.now or '(nothing)'}", f"+ {change.wanted or '(nothing)'}"
-    return f"    {change.setting}\n      {click.style(now, fg='red')}\n      {click.style(wanted, fg='green')}"
+    """On one line where that is short, else one below the other."""
+    now, wanted = change.now or "(nothing)", change.wanted or "(nothing)"
+    is_short = len(now) + len(wanted) < _SHORT
+    old = click.style(now if is_short else f"- {now}", fg="red")
+    new = click.style(wanted if is_short else f"+ {wanted}", fg="green")
+    return f"    {change.setting}: {old} -> {new}" if is_short else f"    {change.setting}:\n      {old}\n      {new}"
 
 
 def _fallback_steps(part: Part) -> str:

@@ -36,7 +36,7 @@ def _number(number: PhoneNumber, wiring: Wiring) -> Iterator[Finding]:
     check = f"number {number.phone_number}"
     changes = wiring.of_number(number)
     if changes:
-        yield Finding(check, FAIL, _told(changes), f"orchestrator setup {number.phone_number} --apply")
+        yield Finding(check, FAIL, _told(changes), f"orchestrator setup {number.phone_number} --apply{_force(changes)}")
         return
     yield Finding(check, OK, "comes here")
     if number.voice_fallback_url.startswith(wiring.base):
@@ -52,7 +52,7 @@ def taskrouter(account: Account, profiles: Profiles, wiring: Wiring) -> Iterator
             fix = "check the enqueue: route in the profiles file, and what the API key may read"
             yield Finding(f"workflow {workflow}", FAIL, refusal(found), fix)
         elif changes := wiring.of_workspace(found):
-            fix = f"orchestrator setup --workspace {found.sid} --apply"
+            fix = f"orchestrator setup --workspace {found.sid} --apply{_force(changes)}"
             yield Finding(f"workspace {found.sid}", FAIL, _told(changes), fix)
         else:
             yield Finding(f"workspace {found.sid}", OK, "tells its events here")
@@ -69,3 +69,8 @@ def _told(changes: Sequence[Change]) -> str:
     return "; ".join(
         f"{change.setting} is {change.now or 'not set'}, must be {change.wanted or 'empty'}" for change in changes
     )
+
+
+def _force(changes: Sequence[Change]) -> str:
+    """What would be taken from something else is not in the same breath advised to be."""
+    return " --force, if nothing else needs it" if any(change.is_taking for change in changes) else ""

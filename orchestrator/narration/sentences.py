@@ -243,5 +243,5 @@ def _again(event: e.ActionIntended) -> str:
 
 def _outcome(outcome: Outcome) -> str:
     detail = ", ".join(part for part in (outcome.code, outcome.detail) if part)
-    took = f", after {outcome.duration_ms} ms" if outcome.duration_ms else ""
-    return f"{_VERDICTS[outcome.verdict]}{f' [{detail}]' if detail else ''}{took}"
+    audio = f", {outcome.duration_ms / 1000:g} s of audio" if outcome.duration_ms else ""
+    return f"{_VERDICTS[outcome.verdict]}{f' [{detail}]' if detail else ''}{audio}"

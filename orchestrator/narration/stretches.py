@@ -6,7 +6,7 @@ Made of the states that were stored with the timeline, so it tells what was so t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.core.call import Call
@@ -15,6 +15,8 @@ from orchestrator.store.reading import CUT, TimelineEntry
 
 HEARD = {"transcribing": "yes", "pausing": "perhaps"}
 """By state: whether words of this stretch can be in the transcript."""
+_SETTLES = {"pausing": "paused", "starting": "transcribing", "interrupted": "transcribing"}
+"""What these lead to when a vendor confirms; the cause stays what it was."""
 _HOLDS = {
     "hold": "paused: the customer was on hold in the conference",
     "agent-hold": "paused: the agent was on hold in the conference",
@@ -25,7 +27,8 @@ _HOLDS = {
 class Stretch:
     """From `start` to `end` (ms; None: it lasts). `heard`: `yes`, `no` or `perhaps` (a stop was on its way).
 
-    `why`: the state in words; `began_by`: the sentence of the event that began it.
+    `why`: the state in words; `cause`: the sentence of the event that led to it, at `caused_at`: of a pause that was
+    confirmed not the confirmation, but what it was asked for.
     """
 
     start: int
@@ -33,7 +36,8 @@ class Stretch:
     state: str
     heard: str
     why: str
-    began_by: str
+    cause: str
+    caused_at: int
 
     def within(self, start: int, end: int) -> tuple[int, int] | None:
         """The part of it that lies between two moments."""
@@ -43,19 +47,21 @@ class Stretch:
 
 def stretches(entries: Sequence[TimelineEntry], call: Call) -> list[Stretch]:
     """In order and without gaps, from the first entry on; `call` is the one whose timeline it is."""
-    marks = list(_marks([entry for entry in entries if entry.name != CUT], call))
-    ends = [entry.at for entry, _ in marks[1:]]
-    return [
-        Stretch(
-            start=entry.at,
-            end=end,
-            state=str(entry.state.get("state", "")),
-            heard=HEARD.get(str(entry.state.get("state")), "no"),
-            why=why,
-            began_by=sentence(entry.event, entry.name, call.call_sid),
-        )
-        for (entry, why), end in zip(marks, [*ends, None], strict=True)
-    ]
+    found: list[Stretch] = []
+    for entry, why in _marks([entry for entry in entries if entry.name != CUT], call):
+        start = max(entry.at, found[-1].start if found else entry.at)  # commits of the same moment may overtake
+        if found:
+            found[-1] = replace(found[-1], end=start)
+        found.append(_begun(entry, why, start, found[-1] if found else None, call.call_sid))
+    return found
+
+
+def _begun(entry: TimelineEntry, why: str, start: int, before: Stretch | None, call_sid: str) -> Stretch:
+    state = str(entry.state.get("state", ""))
+    heard = HEARD.get(state, "no")
+    if before is not None and _SETTLES.get(before.state) == state:
+        return Stretch(start, None, state, heard, why, before.cause, before.caused_at)
+    return Stretch(start, None, state, heard, why, sentence(entry.event, entry.name, call_sid), entry.at)
 
 
 def _marks(entries: Sequence[TimelineEntry], call: Call) -> Iterator[tuple[TimelineEntry, str]]:

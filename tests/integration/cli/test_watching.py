@@ -87,10 +87,10 @@ def services(redis: Redis, redis_server: RedisServer, environment: dict[str, str
 def test_the_table_keeps_itself_up_to_date(services: Services, environment: dict[str, str], columns: int) -> None:
     """What becomes of a call is drawn within the time between two looks; Ctrl-C ends it with 0."""
     with terminal(environment, "calls", "--watch", "--every", "0.2", columns=columns) as shown:
-        shown.shows("1 calls: 1 waiting")
+        shown.shows("1 call: 1 waiting")
         shown.shows(CALL)
         services.store.apply(CALL, e.AgentConnected(at=services.clock.now_ms(), agent_id="amy"))
-        shown.shows("1 calls: 1 starting")
+        shown.shows("1 call: 1 starting")
         shown.shows("amy")
         assert shown.end() == 0
 

@@ -54,13 +54,13 @@ def test_every_action_that_asks_a_vendor_has_words(kind: Any) -> None:
 
 @pytest.mark.parametrize("verdict", Verdict)
 def test_every_answer_has_words(verdict: Verdict) -> None:
-    """With the vendor's code and the time it took."""
+    """With the vendor's code and how much audio it had."""
     words = sentence(
         answered(1, a.StopTranscription(), 1, verdict, code="409-201", duration_ms=120), "action-ended", CALL
     )
     assert words.startswith("ASAPP: ")
     assert "[409-201]" in words
-    assert "120 ms" in words
+    assert "0.12 s of audio" in words
 
 
 def test_people_are_named_as_they_are() -> None:

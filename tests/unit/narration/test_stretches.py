@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.core import events as e
@@ -23,11 +25,12 @@ def test_a_hold_is_told_with_the_events_that_began_and_ended_it() -> None:
     held = at(found, 15_000)
     assert (held.start - T0, held.heard) == (10_100, "no")
     assert held.why == "paused: the customer was on hold in the conference"
+    assert (held.cause, held.caused_at - T0) == ("The customer was put on hold", 10_000)
     stopping = at(found, 10_050)
-    assert stopping.began_by == "The customer was put on hold"
+    assert stopping.cause == "The customer was put on hold"
     assert (stopping.end, stopping.heard) == (held.start, "perhaps")
     starting = at(found, 20_200)
-    assert (starting.why, starting.began_by) == (
+    assert (starting.why, starting.cause) == (
         "wanted, and a start was on its way",
         "The customer was taken off hold",
     )
@@ -76,3 +79,12 @@ def test_a_named_pause_and_a_failure_are_told_by_name() -> None:
 def test_every_state_has_a_reason(state: str) -> None:
     """In words, not by its name."""
     assert " " in reason({"state": state})
+
+
+def test_stretches_do_not_overlap_where_commits_overtook_each_other() -> None:
+    """An event of an earlier moment that was committed later begins where the one before it began."""
+    call, entries = held_once()
+    entries[7], entries[8] = replace(entries[7], at=T0 + 10_200), replace(entries[8], at=T0 + 10_100)
+    found = stretches(entries, call)
+    assert all(each.end is None or each.end >= each.start for each in found)
+    assert [each.end for each in found[:-1]] == [each.start for each in found[1:]]
