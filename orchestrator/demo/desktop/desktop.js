@@ -20,7 +20,7 @@ async function company(path) {
 }
 
 const desktop = new Desktop({ baseUrl: location.origin, getToken: (callSid) => company(`calls/${callSid}/token`) });
-const paper = new Paper(document);
+const paper = new Paper();
 
 /** The call that the agent has now. @type {{ call: import("./client/index.js").DesktopCall, stop: () => void } | null} */
 let current = null;

@@ -1,6 +1,8 @@
 // @ts-check
 /** What stands on the demo's page. It draws what it is given and decides nothing. */
 import { isOnHold, isPausedFor, isWaiting, transcriptionOf } from "./client/index.js";
+import { rowsOf } from "./sounds.js";
+import { Words } from "./words.js";
 
 /** @typedef {import("../../../examples/javascript/src/types.js").View} View */
 
@@ -35,34 +37,12 @@ const STATES = {
   ended: "The call has ended.",
 };
 
-/** Sounds by their names in the emulator, and those that may be transcribed. @type {[string, string, boolean][]} */
-const SOUNDS = [
-  ["customer-speech", "Customer", true],
-  ["agent-speech", "You", true],
-  ["hold-music", "Hold music", false],
-  ["held-customer", "Customer on hold", false],
-  ["payment", "Card number", false],
-  ["survey", "Survey", false],
-];
-
-/** @typedef {{ after: number, order: number, role: string, text: string }} Line `after`: so many segments had begun */
-
 export class Paper {
-  #document;
-  /** @type {Line[]} */
-  #marks = [];
-  #lastMark = "";
-  /** @type {Map<string, HTMLElement>} */
-  #drawn = new Map();
-
-  /** @param {Document} document */
-  constructor(document) {
-    this.#document = document;
-  }
+  #words = new Words(this.#element("log"), this.#element("words"), this.#element("no-words"));
 
   /** @param {string} id */
   #element(id) {
-    return /** @type {HTMLElement} */ (this.#document.getElementById(id));
+    return /** @type {HTMLElement} */ (document.getElementById(id));
   }
 
   /** @param {string} id */
@@ -82,10 +62,7 @@ export class Paper {
    * @param {string} customer
    */
   begin(customer) {
-    this.#marks = [];
-    this.#lastMark = "";
-    this.#drawn.clear();
-    this.#element("words").replaceChildren();
+    this.#words.begin();
     this.#write("who", `Customer ${customer}`);
     this.heard({ received_ms: {}, heard_ms: {} });
   }
@@ -114,7 +91,7 @@ export class Paper {
     this.#buttons(view);
     this.#write("connection", connection === "live" ? "Connected to the service" : `Service: ${connection}`);
     this.#write("phone", isOver ? "Call ended" : isAnswered(view) ? phoneOf(view) : "Ringing");
-    this.#words(view);
+    this.#words.show(view);
   }
 
   /** @param {View} view */
@@ -130,14 +107,14 @@ export class Paper {
     const state = view.connection === "live" ? (STATES[view.call?.state ?? ""] ?? "") : "";
     const problem = view.call?.problem ? ` Problem: ${view.call.problem.id}.` : "";
     this.#write("detail", `${waiting}${why ? `${sentence(why)}. ` : ""}${state}${problem}`);
-    this.#mark(tone, why, view);
+    if (tone === "on" || (tone === "off" && why)) this.#words.mark(view, tone, why);
   }
 
   /** @param {View} view */
   #buttons(view) {
     const isOver = view.call?.state === "ended";
     const isTalking = isAnswered(view) && !isOver && view.call?.state !== "survey";
-    const focused = this.#document.activeElement;
+    const focused = document.activeElement;
     this.button("ring").hidden = !isOver;
     this.#write("ring", "Let another customer call");
     this.button("answer").hidden = isOver || isAnswered(view);
@@ -150,7 +127,7 @@ export class Paper {
 
   /** Who works by keyboard is not thrown back to the top of the page by a button that goes away. */
   #focusFirst() {
-    const first = /** @type {HTMLElement | null} */ (this.#document.querySelector(".buttons button:not([hidden])"));
+    const first = /** @type {HTMLElement | null} */ (document.querySelector(".buttons button:not([hidden])"));
     first?.focus();
   }
 
@@ -160,80 +137,9 @@ export class Paper {
     this.#write(id, isPressed ? on : off);
   }
 
-  /**
-   * A line in the transcript where transcription went off or on again.
-   *
-   * @param {string} tone
-   * @param {string} why
-   * @param {View} view
-   */
-  #mark(tone, why, view) {
-    const text = tone === "off" && why ? `Transcription off: ${why}` : tone === "on" ? "on" : this.#lastMark;
-    if (text === this.#lastMark || view.call === null) return;
-    const shown = text === "on" ? "Transcription on again" : text;
-    const after = view.call.segments.length - (text === "on" ? 1 : 0);
-    if (after > 0) this.#marks.push({ after, order: this.#marks.length, role: "mark", text: shown });
-    this.#lastMark = text;
-  }
-
-  /**
-   * Words in the order they came, each in its stretch of transcription: the last of a stretch come a little after it.
-   *
-   * @param {View} view
-   */
-  #words(view) {
-    let after = 1;
-    const said = view.utterances.map(({ segment, role, text }, order) => {
-      after = segment === null ? after : segment + 1;
-      return { after, order, role, text };
-    });
-    const rank = (/** @type {Line} */ line) => line.after + (line.role === "mark" ? 0.5 : 0);
-    const lines = [...said, ...this.#marks].sort((a, b) => rank(a) - rank(b) || a.order - b.order);
-    const list = this.#element("words");
-    const before = this.#drawn.size;
-    for (const [place, line] of lines.entries()) {
-      const key = JSON.stringify([line.after, line.role, line.text, line.order]);
-      const item = this.#drawn.get(key) ?? this.#line(line);
-      this.#drawn.set(key, item);
-      if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
-    }
-    if (this.#drawn.size > before) this.#element("log").scrollTop = list.scrollHeight;
-    this.#element("no-words").hidden = lines.length > 0;
-  }
-
-  /** @param {{ role: string, text: string }} line */
-  #line({ role, text }) {
-    const item = this.#document.createElement("li");
-    item.className = role;
-    if (role !== "mark") {
-      const who = this.#document.createElement("b");
-      who.textContent = role === "agent" ? "You" : "Customer";
-      item.append(who);
-    }
-    item.append(text);
-    return item;
-  }
-
-  /** @param {{ received_ms: Record<string, number>, heard_ms: Record<string, number> }} counted */
-  heard({ received_ms: received, heard_ms: heard }) {
-    const rows = SOUNDS.map(([kind, name, isWanted]) => {
-      const row = this.#document.createElement("tr");
-      const title = this.#document.createElement("th");
-      title.scope = "row";
-      title.textContent = name;
-      const transcribed = this.#cell(heard[kind] ?? 0);
-      if (!isWanted && (heard[kind] ?? 0) > 0) transcribed.className = "leak";
-      row.append(title, transcribed, this.#cell((received[kind] ?? 0) - (heard[kind] ?? 0)));
-      return row;
-    });
-    this.#element("sounds").replaceChildren(...rows);
-  }
-
-  /** @param {number} ms */
-  #cell(ms) {
-    const cell = this.#document.createElement("td");
-    cell.textContent = ms === 0 ? "–" : `${(ms / 1000).toFixed(ms < 100 ? 2 : 1)} s`;
-    return cell;
+  /** @param {Parameters<typeof rowsOf>[0]} counted */
+  heard(counted) {
+    this.#element("sounds").replaceChildren(...rowsOf(counted));
   }
 }
 
