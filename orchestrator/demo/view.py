@@ -99,7 +99,7 @@ def _totals(rows: list[Row]) -> Text:
 def summary(console: Console, rows: list[Row], pause_to_off: str) -> None:
     """The table that the demo leaves behind."""
     table = Table(title="What ASAPP heard, counted from the audio", box=SIMPLE_HEAD)
-    for name in ("story", "calls", "conversation transcribed", "kept out", "heard of that", "archived"):
+    for name in ("story", "calls", "conversation\ntranscribed", "kept out", "heard\nof that", "archived"):
         table.add_column(name, justify="left" if name == "story" else "right")
     for title in sorted({row.playing.title for row in rows}):
         mine = [row for row in rows if row.playing.title == title]
