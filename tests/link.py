@@ -72,10 +72,14 @@ class Link:
         while True:
             try:
                 near, _ = listener.accept()
+            except OSError:
+                return
+            try:
                 with self._leading:
                     far = socket.create_connection(("127.0.0.1", self._to_port), timeout=5)
             except OSError:
-                return
+                near.close()  # nobody is there just now
+                continue
             far.settimeout(None)
             self._ends += [near, far]
             for source, sink in ((near, far), (far, near)):

@@ -86,7 +86,7 @@ class Site:
     # --- starting and ending -------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        self.web_url = f"http://127.0.0.1:{free_port()}"
+        self.web_url = self._public_address()
         self._start_emulators()
         if self.layout == "procfile":
             self._start_redis()
@@ -100,6 +100,10 @@ class Site:
     def _start_services(self) -> None:
         for name in ("web", "worker"):
             self.start_service(name)
+
+    def _public_address(self) -> str:
+        """Where everybody finds the service; its port is the web process's own unless `environment` says otherwise."""
+        return f"http://127.0.0.1:{free_port()}"
 
     def start_service(self, name: str) -> Process:
         """Start a process type of the Procfile (one more, if one runs)."""

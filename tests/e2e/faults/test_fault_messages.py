@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.e2e.faults.talks import Talk
 from tests.e2e.harness import Site
 from tests.e2e.processes import poll
 from tests.e2e.world import assert_ended_clean
+
+REPAIRED_WITHIN_S = 75.0
 
 
 @pytest.mark.parametrize("delay_ms", [0, 300], ids=["at-once", "late"])
@@ -37,3 +41,17 @@ def test_fault_25_a_stream_that_was_made_without_a_word(talk: Talk) -> None:
 
 def live(talk: Talk) -> int:
     return sum(stream["state"] == "live" for stream in talk.call.streams())
+
+
+@pytest.mark.timeout(150)
+def test_fault_5_a_hold_that_nobody_was_told_of(talk: Talk) -> None:
+    """5: the hold's callback is lost and nothing follows it: found by looking, and off within 75 s."""
+    lost = {"match": {"StatusCallbackEvent": "participant-hold"}, "drop": True}
+    talk.site.twilio("faults", [{"operation": "conference-status", **lost}])
+    talk.play("customer is held")
+    held_at = time.monotonic()
+    talk.settles("paused", REPAIRED_WITHIN_S)
+    assert time.monotonic() - held_at <= REPAIRED_WITHIN_S
+    assert [row["status"] for row in talk.call.deliveries("conference-status") if row["failure"] == "dropped"] == [0]
+    assert "participants-read" in [entry["name"] for entry in talk.call.timeline()]
+    talk.play("customer is unheld", "wait until transcribing")
