@@ -15,6 +15,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--calls-per-minute", type=float, default=60)
     parser.add_argument("--patience", type=float, default=100, help="seconds until all must have converged")
+    parser.add_argument(
+        "--layout", choices=["procfile", "serve"], default="procfile", help="serve: all in one process, vendors' faults"
+    )
     parser.add_argument("--keep", type=Path, help="folder to copy logs and Redis's data to")
     given = parser.parse_args()
     report = soak(
@@ -22,6 +25,7 @@ def main() -> int:
         seed=given.seed,
         calls_per_minute=given.calls_per_minute,
         patience_s=given.patience,
+        layout=given.layout,
         keep=given.keep,
     )
     sys.stdout.write(f"{report.text()}\n")

@@ -49,8 +49,8 @@ class Caller:
     rng: random.Random
     sid: str = ""
     private: list[Private] = field(default_factory=list)
-    event_ids: list[str] = field(default_factory=list)
-    """Of desktop events that were acknowledged."""
+    acknowledged: list[tuple[float, str]] = field(default_factory=list)
+    """When, and the `event_id`, of the desktop events that were."""
     steps: list[tuple[float, str]] = field(default_factory=list)
     trouble: str = ""
 
@@ -207,8 +207,8 @@ class Caller:
         deadline = time.monotonic() + ACKNOWLEDGED_WITHIN_S
         while time.monotonic() < deadline:
             if self._is_taken(body):
-                self.event_ids.append(event_id)
-                return now()
+                self.acknowledged.append((now(), event_id))
+                return self.acknowledged[-1][0]
             time.sleep(_ASKED_AGAIN_S)
         raise CallGoneError(f"{kind} was never acknowledged")
 

@@ -17,7 +17,8 @@ On a busy machine the emulated audio runs late and catches up in a burst: a stre
 measured around it (`lateness`), and as much audio more may come in it. The sum above knows moments only and is exact.
 
 **Events lost.** Whatever was answered with success must be in the call's timeline: desktop events by `event_id`,
-conference events by their sequence number, stream events by name and stream.
+conference events by their sequence number, stream events by name and stream. What was acknowledged in the last second
+of a master that failed over may not have reached its replica: it counts as never told, here and above.
 
 **Recovery.** How long from being informed of a stretch until silence, and how long transcription was missing (gaps
 that a failure began), the faults' own duration included.
@@ -72,6 +73,7 @@ class Evidence:
     deliveries: dict[str, list[Json]]
     reads: list[Json]
     outages: list[tuple[float, float, str]]
+    forgotten: list[Span]
     store: CallReader
     lateness: Lateness
 
@@ -95,9 +97,11 @@ class Evidence:
 
     def _lost(self, caller: Caller, timeline: list[TimelineEntry]) -> list[str]:
         known = {key for entry in timeline for key in _keys(entry.event)}
-        told: list[tuple[str, ...]] = [("desktop", event_id) for event_id in caller.event_ids]
+        told: list[tuple[str, ...]] = [
+            ("desktop", event_id) for at, event_id in caller.acknowledged if not self._is_forgotten(at)
+        ]
         for row in self.deliveries[caller.sid]:
-            if 200 <= row["status"] < 300:
+            if self._is_taken(row):
                 told += _told(row)
         return [" ".join(key) for key in told if key not in known]
 
@@ -165,15 +169,20 @@ class Evidence:
         if is_first:
             return stretch.began
         if stretch.informed_at is not None:
-            return stretch.informed_at
+            return None if self._is_forgotten(stretch.informed_at) else stretch.informed_at
         rows = self.deliveries[caller.sid]
         kind = _CALLBACKS[stretch.group]
-        told = [
-            row["at"] for row in rows if row["params"].get("StatusCallbackEvent") == kind and 200 <= row["status"] < 300
-        ]
+        told = [row["at"] for row in rows if row["params"].get("StatusCallbackEvent") == kind and self._is_taken(row)]
         rooms = {row["params"].get("ConferenceSid") for row in rows} - {None}
         read = [row["at"] for row in self.reads if row["status"] == 200 and _room(row) in rooms]
         return min((at for at in (*told, *read) if at >= stretch.began), default=None)
+
+    def _is_taken(self, row: Json) -> bool:
+        """Answered with success, and not by a Redis that was about to be lost."""
+        return 200 <= row["status"] < 300 and not self._is_forgotten(row["at"])
+
+    def _is_forgotten(self, at: float) -> bool:
+        return any(began <= at <= ended for began, ended in self.forgotten)
 
 
 def transcribing(seen: Json) -> Iterable[Span]:

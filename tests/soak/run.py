@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 
 from orchestrator.store.connect import connect
 from orchestrator.store.keys import Keys
@@ -20,6 +20,7 @@ from orchestrator.store.reading import CallReader
 from tests.soak.callers import Caller
 from tests.soak.judgement import Evidence, Verdict, by_call
 from tests.soak.lateness import Lateness
+from tests.soak.memory import Memory
 from tests.soak.site import SoakSite
 from tests.soak.troubles import Troubles
 
@@ -40,6 +41,8 @@ class Report:
     leases_left: int
     due_left: int
     audio_late_s: float
+    memory_mb: list[float]
+    """Of all the service's processes together, once a second."""
     converged_in_s: float
     failures: list[str] = field(default_factory=list)
     exceptions: list[str] = field(default_factory=list)
@@ -74,6 +77,7 @@ class Report:
             f"transcription missing after a failure, s: {_percentiles(gaps)}",
             f"all calls converged {self.converged_in_s:.1f} s after the last one ended",
             f"the emulated audio ran late by {self.audio_late_s:.1f} s at most",
+            f"memory of the service's processes, MB: {_growth(self.memory_mb)}",
             *(f"fault not made: {failure}" for failure in self.failures),
             *self.exceptions[:_SHOWN],
         ]
@@ -89,6 +93,14 @@ class Report:
         return bool(verdict.lost or verdict.unwanted_frames or verdict.unconverged or verdict.dropped)
 
 
+def _growth(values: list[float]) -> str:
+    part = len(values) // 4
+    if not part:
+        return f"{len(values)} values"
+    first, last = median(values[:part]), median(values[-part:])
+    return f"most {max(values):.0f}, median of the first quarter {first:.0f}, of the last {last:.0f}"
+
+
 def _percentiles(values: list[float]) -> str:
     if len(values) < 2:
         return f"{len(values)} values"
@@ -96,9 +108,17 @@ def _percentiles(values: list[float]) -> str:
     return f"p50 {cuts[49]:.2f}, p95 {cuts[94]:.2f}, p99 {cuts[98]:.2f}, most {max(values):.2f} ({len(values)} values)"
 
 
-def soak(*, seconds: float, seed: int, calls_per_minute: float, patience_s: float, keep: Path | None = None) -> Report:
+def soak(
+    *,
+    seconds: float,
+    seed: int,
+    calls_per_minute: float,
+    patience_s: float,
+    layout: str = "procfile",
+    keep: Path | None = None,
+) -> Report:
     """Run one. `patience_s`: how long everything may take to converge once faults and calls have ended."""
-    with SoakSite() as site:
+    with SoakSite(layout) as site:
         try:
             return _soak(site, seconds, seed, calls_per_minute, patience_s)
         finally:
@@ -112,8 +132,9 @@ def _soak(site: SoakSite, seconds: float, seed: int, calls_per_minute: float, pa
     callers: list[Caller] = []
     threads: list[threading.Thread] = []
     lateness = Lateness(site, callers)
-    troubles.start()
-    lateness.start()
+    memory = Memory(site)
+    for watch in (troubles, lateness, memory):
+        watch.start()
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         caller = Caller(site, random.Random(f"{seed} call {len(callers)}"))  # noqa: S311  as above
@@ -126,7 +147,9 @@ def _soak(site: SoakSite, seconds: float, seed: int, calls_per_minute: float, pa
     for thread in threads:
         thread.join()
     lateness.stop()
-    return _judged(site, [caller for caller in callers if caller.sid], troubles, lateness, seconds, patience_s)
+    memory.stop()
+    callers = [caller for caller in callers if caller.sid]
+    return _judged(site, callers, troubles, lateness, memory, seconds, patience_s)
 
 
 def _judged(
@@ -134,10 +157,11 @@ def _judged(
     callers: list[Caller],
     troubles: Troubles,
     lateness: Lateness,
+    memory: Memory,
     seconds: float,
     patience_s: float,
 ) -> Report:
-    with contextlib.closing(connect(site.redis_url)) as redis:
+    with contextlib.closing(connect(site.store_url())) as redis:
         store, queue = CallReader(redis, Keys()), DueQueue(redis, Keys())
         began = time.monotonic()
         while True:
@@ -157,6 +181,7 @@ def _judged(
             leases_left=state.leased,
             due_left=state.due + state.later,
             audio_late_s=lateness.most_s,
+            memory_mb=memory.samples_mb,
             converged_in_s=time.monotonic() - began,
             failures=[f"{type(each).__name__}: {each}" for each in troubles.failures],
             exceptions=list(_exceptions(site)),
@@ -166,7 +191,7 @@ def _judged(
 def _exceptions(site: SoakSite) -> Iterator[str]:
     """Tracebacks that web and workers logged: what they expect, Redis away included, has none."""
     for process in site.processes:
-        if process.name.partition("-")[0] not in {"web", "worker"}:
+        if process.name.partition("-")[0] not in {"web", "worker", "serve"}:
             continue
         for line in process.text().splitlines():
             if "Traceback" in line:
@@ -180,6 +205,7 @@ def _evidence(site: SoakSite, store: CallReader, troubles: Troubles, lateness: L
         deliveries=by_call(site.twilio("deliveries"), sids),
         reads=site.twilio("requests", operation="participants-read"),
         outages=troubles.outages,
+        forgotten=troubles.forgotten,
         store=store,
         lateness=lateness,
     )

@@ -22,6 +22,7 @@ def heard(
     *,
     told_at: float | None = HELD,
     outages: tuple[tuple[float, float, str], ...] = (),
+    forgotten: tuple[tuple[float, float], ...] = (),
     heard_ms: dict[str, int] | None = None,
     late_s: float = 0.0,
 ) -> Verdict:
@@ -40,6 +41,7 @@ def heard(
         deliveries={SID: told},
         reads=[],
         outages=list(outages),
+        forgotten=list(forgotten),
         store=cast("CallReader", None),
         lateness=Lateness(site, [caller], samples=[(HELD, late_s)]),
     )
@@ -62,8 +64,10 @@ def test_outage_begins_the_budget_anew() -> None:
 
 
 def test_nobody_can_act_on_a_hold_that_was_never_told() -> None:
-    """A lost callback informs nobody."""
+    """A lost callback informs nobody, nor does one that a failover forgot."""
     assert heard(130.0, told_at=None).unwanted_frames == 0
+    assert heard(130.0, forgotten=((99.5, 100.5),)).unwanted_frames == 0
+    assert heard(130.0, forgotten=((98.5, 99.5),)).unwanted_frames > 0
 
 
 def test_private_audio_outside_every_stretch_counts() -> None:

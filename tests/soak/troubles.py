@@ -1,7 +1,8 @@
 """Random faults, one of the vendors' and one of the processes' at a time, each seeded, counted and ended again.
 
 What keeps the service from acting is noted as an outage (epoch seconds): no worker lives, or Redis is away. A killed
-or frozen worker counts until another may take its calls over, which the call model puts at 5 s.
+or frozen worker counts until another may take its calls over, which the call model puts at 5 s. A slow Redis, a wrong
+clock and a rolling restart are no outage.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ TAKEOVER_S = 5.0
 FROZEN_S = 6.0
 HUNG_REDIS_S = 3.0
 RECONNECT_S = 2.5
+REPLICATED_S = 1.0
+SKEW_S = 300.0
 Rules = list[dict[str, Any]]
 
 
@@ -74,12 +77,14 @@ class Troubles:
     pause_s: float = 2.0
     counts: Counter[str] = field(default_factory=Counter)
     outages: list[tuple[float, float, str]] = field(default_factory=list)
+    forgotten: list[tuple[float, float]] = field(default_factory=list)
+    """Moments before a failover: what was acknowledged in them may not have reached the replica."""
     _stopping: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
 
     def start(self) -> None:
-        kinds = (self._vendor_trouble, self._process_trouble)
+        kinds = (self._vendor_trouble,) if self.site.is_one_process else (self._vendor_trouble, self._process_trouble)
         for number, kind in enumerate(kinds):
             rng = random.Random(f"{self.seed} trouble {number}")  # noqa: S311  a repeatable run
             self._threads.append(threading.Thread(target=self._repeat, args=(kind, rng), daemon=True))
@@ -117,6 +122,11 @@ class Troubles:
             ("scripts flushed", lambda _: self.site.flush_scripts()),
             ("redis killed and restarted", self._restart_redis),
             ("redis frozen for 3 s", self._freeze_redis),
+            ("redis slow by 0.2 s", self._slow_redis),
+            ("redis slow by 2 s", self._stall_redis),
+            ("redis fails over", self._fail_over),
+            ("a worker with its clock 5 minutes off", self._skew_worker),
+            ("rolling restart of web and workers", self._release),
         ]
         name, act = rng.choice(kinds)
         self.counts[name] += 1
@@ -168,5 +178,28 @@ class Troubles:
             self.site.restart_redis()
 
     def _freeze_redis(self, _rng: random.Random) -> None:
-        with self._outage("redis frozen", RECONNECT_S), self.site.frozen(self.site.living("redis")[0]):
+        with self._outage("redis frozen", RECONNECT_S), self.site.frozen(self.site.master):
             time.sleep(HUNG_REDIS_S)
+
+    def _slow_redis(self, rng: random.Random) -> None:
+        with self.site.slow_redis(0.1):
+            self._stopping.wait(rng.uniform(2.0, 4.0))
+
+    def _stall_redis(self, _rng: random.Random) -> None:
+        """Longer than anybody waits for an answer: as good as away."""
+        with self._outage("redis stalled", RECONNECT_S), self.site.slow_redis(1.0):
+            self._stopping.wait(HUNG_REDIS_S)
+
+    def _fail_over(self, _rng: random.Random) -> None:
+        with self._outage("redis failed over", RECONNECT_S):
+            died_at = self.site.fail_over()
+        self.forgotten.append((died_at - REPLICATED_S, died_at))
+
+    def _skew_worker(self, rng: random.Random) -> None:
+        with self._outage("worker killed", TAKEOVER_S):
+            self.site.kill(rng.choice(self.site.living("worker")))
+            self.site.start_skewed_worker(rng.choice([-SKEW_S, SKEW_S]))
+
+    def _release(self, _rng: random.Random) -> None:
+        """Not an outage: the old processes finish what they began, the new ones are there already."""
+        self.site.release()
