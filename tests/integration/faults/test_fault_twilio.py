@@ -161,7 +161,7 @@ def test_fault_13_streams_that_reach_nobody_wait_for_one_that_does(floor: Floor)
     page = create_app(services=floor.services).test_client().get("/readyz")
     assert '"media":{"open":true' in page.text
     twilio.is_taken = True
-    twilio.until(lambda: {floor.state(sid) for sid in sids} == {"transcribing"}, 8, "all are transcribed again")
+    twilio.until(lambda: {floor.state(sid) for sid in sids} == {"transcribing"}, 15, "all are transcribed again")
     assert not media.is_open()
 
 
