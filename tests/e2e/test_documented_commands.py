@@ -141,6 +141,7 @@ class Reader:
             "12:04:00": (began + timedelta(seconds=1)).strftime("%H:%M:%S.%f"),
             "s3://reports": (self.folder / "reports").as_uri(),
             " NUMBER": f" {NUMBER}",
+            "curl ": "curl --fail --silent --show-error ",
         }.items():
             text = text.replace(old, new)
         return re.sub(r"--date (DAY|\d{4}-\d\d-\d\d)", f"--date {day()}", text)
