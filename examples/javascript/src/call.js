@@ -26,6 +26,7 @@ export class DesktopCall {
   #listeners = new Set();
   /** @type {Stream | null} */
   #stream = null;
+  #isTelling = false;
 
   /**
    * Made by `Desktop.call`.
@@ -52,8 +53,8 @@ export class DesktopCall {
   }
 
   /**
-   * Be told of the view, at once and after every change, until the returned function is called. The call is followed
-   * while anybody listens.
+   * Be told of the view, at once and after every change (once for those that come together), until the returned function
+   * is called. The call is followed while anybody listens.
    *
    * @param {(view: View) => void} listener
    * @returns {() => void}
@@ -194,10 +195,19 @@ export class DesktopCall {
     if (this.#view.call === null || call.version >= this.#view.call.version) this.#change({ call });
   }
 
-  /** @param {Partial<View>} changes */
+  /**
+   * Changes that arrive together are told once: a long call's transcript so far is one piece of news.
+   *
+   * @param {Partial<View>} changes
+   */
   #change(changes) {
     this.#view = Object.freeze({ ...this.#view, ...changes });
-    for (const listener of [...this.#listeners]) listener(this.#view);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      for (const listener of [...this.#listeners]) listener(this.#view);
+    });
   }
 }
 

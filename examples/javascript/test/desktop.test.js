@@ -49,6 +49,18 @@ test("A call is shown as the service tells it, and changes when the service says
   assert.ok(isOnHold(call.view));
 });
 
+test("A long transcript so far is told in a few pieces, not word by word", async () => {
+  for (let second = 0; second < 1200; second++) {
+    const start = new Date(Date.UTC(2026, 0, 1) + 1000 * second).toISOString();
+    service.tell("utterance", { text: `word ${second}`, role: "agent", start });
+  }
+  const call = desktop().call(SID);
+  let told = 0;
+  call.subscribe(() => told++);
+  await call.until((view) => live(view) && view.utterances.length === 1200);
+  assert.ok(told < 120, `told ${told} times`);
+});
+
 test("A hold that was only reported shows as waiting, never as off", async () => {
   const call = desktop().call(SID);
   call.subscribe(() => {});
