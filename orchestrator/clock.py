@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.store.connect import Redis
 
 REFRESH_S = 30.0
+PUT_BACK_S = 2.0
 LONGEST_USEFUL_TRIP_S = 0.1
 """A measurement that took longer says too little about when in between Redis looked at its clock."""
 
@@ -29,6 +30,9 @@ class Clock:
         self._base = time.time() - time.monotonic()
         self._offset = self._base
         self._tried_at = float("-inf")
+        self._is_measured = False
+        self.times_put_back = 0
+        """How often Redis's clock was found to have been put back: what was due by it is now due much later."""
         self._refreshing = threading.Lock()
 
     def now_ms(self) -> int:
@@ -59,7 +63,10 @@ class Clock:
         """Learns from Redis's time in any reply; `sent` and `received` are `time.monotonic()` around the request."""
         if received - sent > LONGEST_USEFUL_TRIP_S:
             return False
-        self._offset = (redis_ms + 0.5) / 1000 - (sent + received) / 2
+        offset = (redis_ms + 0.5) / 1000 - (sent + received) / 2
+        if self._is_measured and self._offset - offset > PUT_BACK_S:
+            self.times_put_back += 1
+        self._offset, self._is_measured = offset, True
         self._tried_at = received
         return True
 

@@ -1,7 +1,8 @@
 """After Redis was away every live call is compared with Twilio; after Redis was found empty, calls are found again.
 
 It was away when somebody could not reach it, and when it is another server than before: a restart or a failover that
-nobody noticed may have forgotten what was acknowledged last.
+nobody noticed may have forgotten what was acknowledged last. Where its clock was put back, what was marked as due by
+the old one would wait: a look at every live call marks it anew.
 
 A mark in Redis tells that this has been done for the data that is there. Whoever finds it missing lists Twilio's calls
 in progress and adopts the customers' legs that are ours: calls to numbers whose voice URL leads here or that a profile
@@ -44,6 +45,7 @@ class Resync:
         self.was_away = False
         """Whoever sees Redis away may say so."""
         self._server: frozenset[str] | None = None
+        self._times_put_back = 0
 
     def look(self) -> None:
         try:
@@ -60,7 +62,8 @@ class Resync:
         """Since this was last asked."""
         was_away, self.was_away = self.was_away, False
         before, self._server = self._server, identity(self._services.redis)
-        return was_away or (before is not None and before != self._server)
+        put_back, self._times_put_back = self._times_put_back, self._services.clock.times_put_back
+        return was_away or (before is not None and before != self._server) or put_back != self._times_put_back
 
     def _audit_all(self, lease: Lease) -> None:
         """The reads themselves are paced by their budget."""

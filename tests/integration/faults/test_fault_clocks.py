@@ -20,6 +20,8 @@ from tests.integration.faults.conftest import Floor, until, worker_environment
 from tests.integration.faults.vendors import START, STOP, Mood
 
 OFF_WITHIN_S = STOP_DEADLINE_MS / 1000 + 0.5
+NOTICED_WITHIN_S = 6.0
+"""What was marked as due in the last moment of the old clock is found by the look at all live calls."""
 REBUILT_WITHIN_S = 14.0
 """A clock put forward makes a pause look a minute old, so the stream is cut; these vendors never tell of a new one."""
 REQUEST_S = 0.05
@@ -34,7 +36,7 @@ def assert_never_two_at_once(floor: Floor, sid: str) -> None:
 def test_fault_40_redis_s_clock_jumps(
     more_redis: Callable[..., RedisServer], make_floor: Callable[..., Floor], tmp_path: Path, jump_s: int
 ) -> None:
-    """40: Redis's clock jumps by a minute and back: holds are off in their time, unholds on, one worker at a time."""
+    """40: Redis's clock jumps by a minute and back: holds are off within seconds, unholds on, one worker at a time."""
     clock = Faketime(tmp_path)
     server = more_redis(environment=clock.environment())
     floor, _ = make_floor(redis_url=server.url), make_floor(redis_url=server.url)
@@ -46,7 +48,7 @@ def test_fault_40_redis_s_clock_jumps(
         clock.jump(off_by_s)
         for each in (sid, other):
             floor.hold(each)
-            floor.reaches(each, "paused", OFF_WITHIN_S)
+            floor.reaches(each, "paused", NOTICED_WITHIN_S)
         for each in (sid, other):
             floor.unhold(each)
             floor.reaches(each, "transcribing", REBUILT_WITHIN_S)
