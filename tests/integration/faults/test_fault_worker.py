@@ -45,6 +45,7 @@ def test_fault_47_a_poison_call(make_floor: Callable[..., Floor]) -> None:
     good = services.redis.execute_command("HGET", Keys().of(poisoned).document, "document")
     services.redis.execute_command("HSET", Keys().of(poisoned).document, "document", b'{"not": "a call"}')
     worker = Worker(services, threads=2)
+    assert poison.PARKED_AFTER == 20
     with capture_logs():  # twenty tracebacks for a terminal take a while
         for _ in range(poison.PARKED_AFTER):
             services.queue.mark(poisoned)
