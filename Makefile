@@ -47,7 +47,7 @@ test: check javascript
 	sh scripts/require-faketime.sh
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/integration tests/contract
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/e2e
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/soak
+	$(BIN)/python -m pytest -q tests/soak --ignore=tests/soak/test_one_process.py
 	sh scripts/require-chromium.sh
 	$(BIN)/python -m pytest -q tests/browser
 	sh scripts/require-promtool.sh $(BIN)
