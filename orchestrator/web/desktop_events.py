@@ -16,6 +16,7 @@ import msgspec
 from orchestrator.core import events
 from orchestrator.core.applied.desktop import CONSENT
 from orchestrator.errors import OrchestratorError
+from orchestrator.web.bodies import json_object
 from orchestrator.web.context import CALL_SID
 
 CLAMP_MS = 5000
@@ -128,15 +129,11 @@ TYPES: dict[str, Builder] = {
 
 def parse(body: bytes, *, source: str) -> Reported:
     """The event that a body reports; raises `invalid-event` that says what is wrong."""
+    document = json_object(body, "invalid-event")
     try:
-        document = msgspec.json.decode(body)
-        if not isinstance(document, dict):
-            raise _invalid("The body must be a JSON object")
         reported = msgspec.convert({**document, "source": source}, Reported)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _invalid("The body must be JSON") from error
     fault = _fault(reported)
     if fault is not None:
         raise _invalid(fault)

@@ -12,6 +12,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.shown import moment
 from orchestrator.web import access, limits
 from orchestrator.web.adoption import call_named
+from orchestrator.web.bodies import json_object
 from orchestrator.web.context import body, services
 from orchestrator.web.operations import operation
 from orchestrator.web.tokens import DEFAULT_S, LONGEST_S, Caller, mint
@@ -44,6 +45,7 @@ class TokenShown(msgspec.Struct, frozen=True, kw_only=True):
     "Mints a short-lived token for a browser; with a key only, not with a token.",
     answers={201: TokenShown},
     body=TokenRequest,
+    needs_body=False,
     problems=("invalid-body", "too-large"),
 )
 def tokens() -> Response:
@@ -70,8 +72,6 @@ def tokens() -> Response:
 
 def _asked() -> TokenRequest:
     try:
-        return msgspec.json.decode(body() or b"{}", type=TokenRequest)
+        return msgspec.convert(json_object(body() or b"{}", "invalid-body"), TokenRequest)
     except msgspec.ValidationError as error:
         raise OrchestratorError("invalid-body", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise OrchestratorError("invalid-body", "The body must be a JSON object") from error

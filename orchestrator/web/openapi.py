@@ -71,7 +71,8 @@ def _operation(path: str, method: str, one: Operation, names: dict[Any, Json]) -
         | _problems((*one.problems, *ALWAYS), names[ProblemDetails]),
     }
     if one.body is not None:
-        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": names[one.body]}}}
+        content = {"application/json": {"schema": names[one.body]}}
+        told["requestBody"] = {"required": one.needs_body, "content": content}
     return told
 
 

@@ -92,6 +92,7 @@ class Operation:
     answers: Mapping[int, Any]
     parameters: tuple[Parameter, ...] = ()
     body: Any = None
+    needs_body: bool = True
     problems: tuple[str, ...] = ()
     media: Mapping[str, Schema] = field(default_factory=dict)
 

@@ -31,7 +31,7 @@ CURSOR = Text(
     means="Where the page starts: `cursor` of the page before.",
     schema={
         "type": "string",
-        "pattern": "^[0-9]{1,15}:CA[0-9a-f]{32}$",
+        "pattern": "^([0-9]{1,15}:CA[0-9a-f]{32})?$",
     },
 )
 LIMIT = number("limit", "Calls per page.", default=50, low=1, high=200)

@@ -67,7 +67,8 @@ def test_the_page_shows_every_call_without_a_script(site: Site) -> None:
     assert "https://" not in text
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "unsafe" not in page.headers["Content-Security-Policy"]
-    assert site.client.get("/api/docs.css").content_type.startswith("text/css")
+    with site.client.get("/api/docs.css") as sheet:
+        assert sheet.content_type.startswith("text/css")
 
 
 @pytest.mark.parametrize("call_sid", [None, CALL])
