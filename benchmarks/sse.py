@@ -86,7 +86,7 @@ def served() -> Iterator[tuple[int, int]]:
     with tempfile.TemporaryDirectory() as folder:
         redis = start_redis(Path(folder))
         profiles = Path(folder) / "profiles.toml"
-        profiles.write_text('[default]\nroute = "conference"\n', encoding="utf-8")
+        profiles.write_text('[default]\nroute = "conference"\nstream_from = "agent-connect"\n', encoding="utf-8")
         port = free_port()
         environ = {
             "PATH": os.environ["PATH"],
