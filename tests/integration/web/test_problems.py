@@ -54,6 +54,17 @@ def test_a_refusal_of_twilio_is_told_once(
     assert CALL not in line.replace(f'"call_sid": "{CALL}"', "")
 
 
+def test_the_lines_of_a_signed_request_carry_its_call(site: Site, told_log: io.StringIO) -> None:
+    """Once Twilio's signature was checked, and not those of the next request."""
+    assert site.twilio("stream-status?call=canary", {"CallSid": CALL}).status_code == 400
+    assert site.twilio("stream-status", {"CallSid": CALL}, signature="forged").status_code == 403
+    lines = [json.loads(line) for line in told_log.getvalue().splitlines() if "request refused" in line]
+    assert [(line["endpoint"], line.get("call_sid")) for line in lines] == [
+        ("callbacks.stream_status", CALL),
+        ("callbacks.stream_status", None),
+    ]
+
+
 def test_a_failure_of_the_store_is_told_without_its_address(
     own_redis: RedisServer, make_settings: MakeSettings, vendor: Vendor
 ) -> None:
