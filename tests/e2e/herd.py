@@ -25,6 +25,8 @@ _HANDS = 8
 KNOWN_AFTER_MS = 500
 """Real time from a stream's start until ASAPP finds it."""
 _LOOK_S = 0.5
+_WAIT_MS = 5_000
+"""How long a report waits until what is wanted is so."""
 SEED = 7
 
 
@@ -102,11 +104,11 @@ class Holding:
             call = CallSeen(self._herd.site, self._sids[turn % len(self._sids)])
             turn += 1
             if call.api()["state"] != "transcribing":
+                time.sleep(_LOOK_S / 5)  # the API takes only so many requests a second
                 continue
             self._sent[call.sid].append(time.time())
-            call.report("hold")
-            poll(lambda call=call: call.api()["state"] == "paused", 10, "off")  # type: ignore[misc]
-            call.report("unhold")
+            for kind in ("hold", "unhold"):
+                self._herd.site.api(f"/calls/{call.sid}/events?wait={_WAIT_MS}", {"type": kind})
 
     def seconds(self) -> list[float]:
         """From each hold's sending to the stop at ASAPP's door."""
