@@ -24,6 +24,7 @@ Change = tuple[Call | None, Call, events.Event]
 _FINE = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _COARSE = (0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 _MS = 1000
+_LEAK = "utterances-quarantined"
 
 HELP = {
     "orchestrator_webhook_seconds": ("histogram", "Time to answer a request, by endpoint and status."),
@@ -31,6 +32,7 @@ HELP = {
     "orchestrator_pause_to_off_seconds": ("histogram", "From wanted off to transcription confirmed off."),
     "orchestrator_stream_recovery_seconds": ("histogram", "How long transcription was wanted on and was not."),
     "orchestrator_unwanted_transcription_seconds_total": ("counter", "Audio that may have been heard in a pause."),
+    "orchestrator_quarantined_utterances_total": ("counter", "Utterances of a pause, kept out of their transcripts."),
     "orchestrator_calls": ("gauge", "Calls that have not ended, by state."),
     "orchestrator_provider_requests_total": ("counter", "Requests to vendors, by outcome."),
     "orchestrator_provider_seconds": ("histogram", "Time that a vendor took to answer, whatever the answer."),
@@ -85,7 +87,7 @@ def _names(
 def measure(before: Call | None, after: Call, event: events.Event) -> Counts:
     """What one event on a call moved."""
     counts: Counts = defaultdict(float)
-    for part in (_pause_to_off, _recovery, _unwanted, _waits, _coverage):
+    for part in (_pause_to_off, _recovery, _unwanted, _quarantined, _waits, _coverage):
         for name, value in part((before, after, event)).items():
             counts[name] += value
     return dict(counts)
@@ -116,6 +118,21 @@ def _unwanted(change: Change) -> Counts:
     before, after, _ = change
     grown = after.unwanted_ms - (before.unwanted_ms if before else 0)
     return {"orchestrator_unwanted_transcription_seconds_total": grown / _MS} if grown > 0 else {}
+
+
+def _quarantined(change: Change) -> Counts:
+    """How many more utterances of the call the fence is told to have kept out; the problem's detail begins with it."""
+    before, after, event = change
+    if before is None or not isinstance(event, events.TimePassed) or event.what != _LEAK:
+        return {}
+    grown = _leaks(after) - _leaks(before)
+    return {"orchestrator_quarantined_utterances_total": float(grown)} if grown > 0 else {}
+
+
+def _leaks(call: Call) -> int:
+    told = next((problem.detail for problem in call.problems if problem.id == _LEAK), "0")
+    number = told.partition(" ")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def _waits(change: Change) -> Counts:

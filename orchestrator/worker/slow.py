@@ -3,7 +3,7 @@
 A key is a Call SID (its transcript is fetched, put together and archived, `transcripts.after_call`) or a Call SID
 behind a prefix (its transcript goes to the sink, `transcripts.sink`). A look may wait ten seconds for somebody else,
 so there are a few threads of their own for it; of ASAPP's budget they get what calls leave. A look that fails is due
-again half a minute later.
+again half a minute later, then ever later, up to an hour apart, as long as Redis keeps the call.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from orchestrator.core.backoff import doubling_ms, spread
 from orchestrator.errors import OrchestratorError
 from orchestrator.transcripts import after_call, sink
 
@@ -26,7 +27,7 @@ LEASE_MS = 120_000
 """More than the longest look: ten seconds of waiting, the archive, and merging."""
 
 _IDLE_WAIT_S = 1.0
-_AGAIN_MS = 30_000
+_AGAIN_MS, _LATEST_MS = 30_000, 3_600_000
 
 
 def thread_count(threads: int) -> int:
@@ -41,6 +42,8 @@ class SlowWork:
         self._services = services
         self._worker = worker
         self._stopping = stopping
+        self._failures: dict[str, int] = {}
+        """In a row, of the keys that this process looked at."""
 
     def threads(self, count: int) -> list[threading.Thread]:
         """Not started yet; the caller starts and joins them."""
@@ -69,12 +72,17 @@ class SlowWork:
 
     def _looked(self, claim: Claim) -> int | None:
         try:
-            return look(self._services, claim.key)
+            look_again_at = look(self._services, claim.key)
         except OrchestratorError as error:
             log.warning("slow-work-failed", key=claim.key, error=error.error_id)
         except Exception:  # one call that always fails must not take the thread, and so the others, with it
             log.exception("slow-work-failed", key=claim.key)
-        return self._services.clock.now_ms() + _AGAIN_MS
+        else:
+            self._failures.pop(claim.key, None)
+            return look_again_at
+        failures = self._failures[claim.key] = self._failures.get(claim.key, 0) + 1
+        wait_ms = doubling_ms(_AGAIN_MS, failures - 1, _LATEST_MS)
+        return self._services.clock.now_ms() + spread(claim.key, wait_ms)
 
 
 def look(services: Services, key: str) -> int | None:

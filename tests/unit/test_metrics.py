@@ -12,6 +12,7 @@ from orchestrator.asapp.client import AsappClient
 from orchestrator.core import actions, events
 from orchestrator.core.call import Call, Gap, Progress, Segment, Transcription, TranscriptionState
 from orchestrator.core.profile import Profile
+from orchestrator.core.transition import transition
 from orchestrator.http import Http
 from orchestrator.metrics import Tally, exposition, measure, observed, sample
 from orchestrator.twilio.client import TwilioClient
@@ -132,3 +133,17 @@ def test_the_text_is_what_prometheus_reads() -> None:
     (message,) = found["orchestrator_transcript_messages"].samples
     assert message.labels == {"outcome": 'od"d\n'}
     assert sample("x") == "x"
+
+
+def test_leaks_are_counted_once() -> None:
+    """A second look that finds one more counts one more; told again, the same ones count nothing."""
+
+    def told(count: int) -> events.TimePassed:
+        return events.TimePassed(at=9_000, what="utterances-quarantined", subject=f"{count} utterances were spoken")
+
+    first = transition(CALL, told(2))
+    second = transition(first, told(3))
+    name = "orchestrator_quarantined_utterances_total"
+    assert measure(CALL, first, told(2)) == {name: 2}
+    assert measure(first, second, told(3)) == {name: 1}
+    assert measure(second, transition(second, told(3)), told(3)) == {}
