@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import redis as redis_py
 from flask import Flask, Response, request
 
+from orchestrator.web import streams
 from tests.e2e.processes import Process, free_port, poll, procfile, start
 from tests.integration.conftest import start_redis
 
@@ -53,6 +54,7 @@ def bare() -> Flask:
     app = Flask("bare")
     store = redis_py.Redis.from_url(os.environ["REDIS_URL"])
     app.extensions["orchestrator"] = SimpleNamespace(settings=SimpleNamespace(inline_worker_threads=0))
+    app.extensions[streams.KEY] = SimpleNamespace(limit=lambda _: None, stop=lambda _: None)
 
     @app.post("/asapp/transcripts")
     def transcripts() -> Response:

@@ -19,8 +19,6 @@ from orchestrator.shown import moment
 from orchestrator.transcripts.coverage import coverage
 
 SCHEMA = 1
-BESIDE_THE_TRANSCRIPT = ("schema", "call", "segments", "coverage", "timeline")
-"""What a document has and the API's transcript does not."""
 
 
 class Archive:
