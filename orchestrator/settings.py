@@ -145,7 +145,7 @@ class Settings:
     sink_secret: Secret
     """`whsec_...`: what messages to `SINK_URL` are signed with (Standard Webhooks); of several each signs."""
     redis_shards: int
-    """Parts into which calls are divided, 1 to 1024; more than 1 for a Cluster. Never change it while calls are stored.
+    """Parts into which calls are divided, 1 to 128; more than 1 for a Cluster. Never change it while calls are stored.
     """
     asapp_max_rps: int
     """Requests per second to ASAPP by all processes together."""
@@ -521,7 +521,7 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
         archive_ttl_days=read.optional_number("ARCHIVE_TTL_DAYS", 1, 36_500),
         sink_url=read.optional("SINK_URL", _sink_url),
         sink_secret=_sink_secret(read),
-        redis_shards=read.number("REDIS_SHARDS", 1, 1, 1024),
+        redis_shards=read.number("REDIS_SHARDS", 1, 1, 128),
         asapp_max_rps=read.number("ASAPP_MAX_RPS", 90, 1, 10_000),
         asapp_daily_limit=read.optional_number("ASAPP_DAILY_LIMIT", 1, 999_999_999),
         twilio_max_concurrency=read.number("TWILIO_MAX_CONCURRENCY", 50, 1, 10_000),

@@ -25,10 +25,6 @@ def left_out(settings: Settings) -> Iterator[Finding]:
     if not settings.agent_api_keys:
         told = "AGENT_API_KEYS is not set: no agent's desktop can report or ask anything"
         yield Finding("desktop API", NOTE, told, "set it to name:key for each desktop that calls /api")
-    wanted = -(-settings.redis_shards * 4 // 3)
-    if settings.worker_threads < wanted:
-        told = f"{settings.worker_threads} worker threads take turns at {settings.redis_shards} shards: a stop may wait"
-        yield Finding("capacity", NOTE, f"{told} up to a second", f"set WORKER_THREADS to {wanted} or more")
     if settings.archive_url is None:
         told = f"ARCHIVE_URL is not set: transcripts are gone after {settings.transcript_ttl_days} days"
         yield Finding("archive", NOTE, told, "set it to where transcripts are to be kept, e.g. s3://bucket/transcripts")

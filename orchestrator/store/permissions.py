@@ -1,7 +1,7 @@
 """Which of the commands that this service needs Redis forbids it: found by trying each on keys of no consequence.
 
 A command that is only missed in the middle of a call would be noticed too late, and within a script after half of its
-writes. So a worker looks when it starts, and `orchestrator doctor` does. The keys expire within a minute.
+writes. So a worker looks when it starts. The keys expire within a minute.
 """
 
 from __future__ import annotations

@@ -87,8 +87,9 @@ class Worker:
         self._told_of_store_at = float("-inf")
 
     def start(self) -> None:
-        reserved = max(1, self.threads // 4)
-        general = max(1, self.threads - reserved)
+        shards = self.services.settings.redis_shards  # each has a thread of either role: no turns, no waiting elsewhere
+        reserved = max(shards, self.threads // 4)
+        general = max(shards, self.threads - reserved)
         self._running = [
             *self._servers(general, only_stops=False),
             *self._servers(reserved, only_stops=True),
@@ -104,7 +105,7 @@ class Worker:
         return [
             threading.Thread(
                 target=self._serve,
-                args=(self._shards_of(index, count), only_stops),
+                args=(index % self.services.settings.redis_shards, only_stops),
                 name=f"{name}-{index}",
                 daemon=True,
             )
@@ -122,20 +123,13 @@ class Worker:
 
     # --- threads -------------------------------------------------------------------------------------------------
 
-    def _shards_of(self, index: int, count: int) -> list[int]:
-        """The shards of the thread with this index among the `count` of its role: every shard has one of each role."""
-        shards = list(range(self.services.settings.redis_shards))
-        return shards[index::count] or [index % len(shards)]
-
-    def _serve(self, mine: list[int], only_stops: bool) -> None:
-        turn = failures = 0
+    def _serve(self, shard: int, only_stops: bool) -> None:
+        failures = 0
         while not self.stopping.is_set():
-            shard = mine[turn % len(mine)]
-            turn += 1
             try:
                 claim = self.services.queue.claim(self.name, shard=shard, lease_ms=LEASE_MS, urgent_only=only_stops)
                 if claim is None:
-                    self.services.queue.wait(shard, _IDLE_WAIT_S / len(mine), urgent_only=only_stops)
+                    self.services.queue.wait(shard, _IDLE_WAIT_S, urgent_only=only_stops)
                     continue
             except OrchestratorError as error:
                 self._tell_of_store(error)

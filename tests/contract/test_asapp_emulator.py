@@ -705,7 +705,7 @@ def test_an_unknown_switch_ends_the_command(tmp_path: Path) -> None:
     """The command line refuses a switch that there is not."""
     command = [sys.executable, "-m", "orchestrator.emulators.asapp.main", "--switch", "no-such=1"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=Path.cwd())  # noqa: S603 - our own module
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "no-such" in ended.stderr
     assert not list(tmp_path.iterdir())
 

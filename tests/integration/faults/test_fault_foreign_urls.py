@@ -25,7 +25,8 @@ MAY_FETCH = {
     "transcripts/archive.py",  # ARCHIVE_URL
     "transcripts/batch_output.py",
     "transcripts/batch_forget.py",
-    "cli/doctor.py",
+    "transcripts/retention.py",
+    "diagnosis/site.py",
 }
 APART = ("emulators/", "demo/", "cli/demo.py")
 BASE = "https://calls.example.com"

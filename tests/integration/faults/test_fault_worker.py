@@ -147,3 +147,19 @@ def test_fault_15_slow_answers_keep_no_hold_waiting(make_floor: Callable[..., Fl
     floor.hold(held)
     until(lambda: floor.vendors.requests(STOP, held), 2, "the stop is sent")
     assert floor.vendors.requests(STOP, held)[0].at - began < 0.25
+
+
+def test_a_stop_waits_for_no_thread_that_looks_at_another_shard(make_floor: Callable[..., Floor]) -> None:
+    """With more shards than reserved threads a hold reaches ASAPP at once all the same: each shard has its own."""
+    floor = make_floor(REDIS_SHARDS="12", WORKER_THREADS="16")
+    calls = [floor.talk(number) for number in range(24)]
+    for sid in calls:
+        floor.reaches(sid, "transcribing", within_s=10)
+    late = []
+    for sid in calls:
+        began = time.monotonic()
+        floor.hold(sid)
+        until(lambda sid=sid: floor.vendors.requests(STOP, sid), 5, "the stop is sent")  # type: ignore[misc]
+        if (seconds := floor.vendors.requests(STOP, sid)[0].at - began) > 0.25:
+            late.append(round(seconds, 3))
+    assert late == []

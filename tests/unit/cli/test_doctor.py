@@ -60,7 +60,6 @@ def test_a_site_that_lacks_nothing_hears_of_redis_alone() -> None:
     [
         ("TRANSCRIPT_WEBHOOK_SECRET", None, "FAIL  transcripts: TRANSCRIPT_WEBHOOK_SECRET is not set"),
         ("AGENT_API_KEYS", None, "note  desktop API: AGENT_API_KEYS is not set"),
-        ("REDIS_SHARDS", "13", "note  capacity: 16 worker threads take turns at 13 shards"),
         ("ARCHIVE_URL", "nowhere://bucket", "FAIL  archive: ARCHIVE_URL cannot be written to"),
         ("ARCHIVE_URL", "sftp://host/path", "FAIL  archive: ARCHIVE_URL cannot be written to"),
     ],
@@ -68,11 +67,6 @@ def test_a_site_that_lacks_nothing_hears_of_redis_alone() -> None:
 def test_what_a_site_left_out_is_told(name: str, value: str | None, told: str) -> None:
     """By the variable's name, with what would come of it."""
     assert told in release(**{name: value}).output
-
-
-def test_a_thread_for_each_shard_is_enough() -> None:
-    """Three of four threads take any call, so sixteen serve twelve shards."""
-    assert "capacity" not in release(REDIS_SHARDS="12").output
 
 
 def test_every_fault_of_the_configuration_is_there_for_programs_too() -> None:
