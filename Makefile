@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench bench-ingest bench-sse bench-batch bench-recovery soak format reference lock clean
+.PHONY: demo test check bench bench-ingest bench-sse bench-batch bench-recovery soak format reference lock clean screenshots bench-console
 
 $(STAMP): requirements-dev.txt setup.cfg
 	$(PYTHON) -m venv $(VENV)
@@ -53,6 +53,12 @@ test: check javascript
 	sh scripts/require-promtool.sh $(BIN)
 	$(BIN)/python -m pytest -q tests/deployment
 
+# Pictures of the console for docs/images; look at them.
+screenshots: $(STAMP)
+	sh scripts/require-redis.sh
+	sh scripts/require-chromium.sh
+	$(BIN)/python -m tests.browser.console.screenshots
+
 bench: $(STAMP)
 	sh scripts/require-redis.sh
 	sh scripts/require-wrk.sh
@@ -73,6 +79,10 @@ bench-ingest: $(STAMP)
 bench-sse: $(STAMP)
 	sh scripts/require-redis.sh
 	$(BIN)/python benchmarks/sse.py $(ARGS)
+
+bench-console: $(STAMP)
+	sh scripts/require-redis.sh
+	$(BIN)/python -m benchmarks.console
 
 bench-batch: $(STAMP)
 	$(BIN)/python benchmarks/batch_export.py $(ARGS)

@@ -47,6 +47,8 @@ class Connection(asyncio.Protocol):
         self.queue: list[tuple[int, Told, bytes]] | None = []
         """News that waits until the follower is up to date; None from then on."""
         self.first: First | None = None
+        self.has_changed = False
+        """Something of its view has, and it has not been told of that yet."""
         self._leave = leave
         self._is_chunked = True
         self._born_at = self.told_at

@@ -16,12 +16,13 @@ from typing import NamedTuple
 from orchestrator.errors import OrchestratorError
 from orchestrator.feeds.connection import RETRY_MS, Connection, message
 from orchestrator.feeds.telling import Told
-from orchestrator.feeds.view import CALL, UTTERANCE, Seen, View
+from orchestrator.feeds.view import CALL, CHANGE, UTTERANCE, Seen, View
 from orchestrator.store.feed import START, Place, Position, text_of
 from orchestrator.store.keys import digest_of
 
 HEARTBEAT_S = 15.0
 MOST_OF_ONE = 20
+_CHANGED = message(CHANGE, b"{}")
 
 
 class Joined(NamedTuple):
@@ -109,12 +110,15 @@ class Followers:
             connection.end(RETRY_MS // 2 + random.randrange(RETRY_MS))  # noqa: S311  no secret
 
     def look_after(self) -> None:
-        """Heartbeats, with the position for those whose view is quiet; who may not follow any more is sent away."""
+        """Changes, heartbeats with the position for those whose view is quiet; who may follow no more is sent away."""
         now = time.monotonic()
         heartbeat = f": heartbeat\nid: {text_of(self.position)}\n\n".encode()
         for connection in list(self.connections):
             if connection.has_come_to_nothing(now, HEARTBEAT_S):
                 self.leave(connection)
+            if connection.has_changed and connection.queue is None:
+                connection.has_changed = False
+                connection.send(_CHANGED)
             if now - connection.checked_at >= HEARTBEAT_S:
                 connection.checked_at = now
                 if not connection.is_allowed():
@@ -151,6 +155,7 @@ class Followers:
         gone = gone_message(told.call_sid, position)
         for connection in self._concerned(told.call_sid):
             view = connection.view
+            connection.has_changed = connection.has_changed or CHANGE in view.kinds
             if CALL not in view.kinds:
                 continue
             if here is not None and seen is not None and view.has(seen):
@@ -161,7 +166,9 @@ class Followers:
     def _tell_utterance(self, shard: int, told: Told) -> None:
         text = message("utterance", told.utterance, text_of(self.position))
         for connection in self._concerned(told.call_sid):
-            if UTTERANCE in connection.view.kinds and told.seen is not None and connection.view.has(told.seen):
+            view = connection.view
+            connection.has_changed = connection.has_changed or (CHANGE in view.kinds and view.call_sid is not None)
+            if UTTERANCE in view.kinds and told.seen is not None and view.has(told.seen):
                 self._give(connection, shard, told, text)
 
     def _forget(self, shard: int, told: Told) -> None:

@@ -12,6 +12,8 @@ from orchestrator.core.desired import state_of
 from orchestrator.core.people import connected_agents
 
 CALL, UTTERANCE = "call", "utterance"
+CHANGE = "change"
+"""For pages that ask for themselves again: only that something has changed, a few times a second at most."""
 KINDS = frozenset((CALL, UTTERANCE))
 Render = Callable[[Call], dict[str, Any]]
 

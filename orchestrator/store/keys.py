@@ -164,6 +164,11 @@ def session(digest: str) -> str:
     return f"{PREFIX}:{{console}}:session:{digest}"
 
 
+def opened(digest: str) -> str:
+    """A transcript that a session has open."""
+    return f"{PREFIX}:{{console}}:opened:{digest}"
+
+
 def tries(digest: str) -> str:
     """How often somebody tried to sign in under this name or from this address."""
     return f"{PREFIX}:{{console}}:tries:{digest}"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 IDLE_S = 3600
 LONGEST_S = 12 * 3600
+OPEN_S = 900
+"""A transcript that is looked at again within so long was open all the time."""
 WINDOW_S = 900
 """Tries to sign in are counted over so long, from the first one."""
 _tries = Script("tries_count")
@@ -68,6 +70,13 @@ class Sessions:
     def close(self, token: str) -> None:
         self._redis.execute_command("DEL", _key(token))
 
+    def has_opened(self, session: Session, call_sid: str) -> bool:
+        """Whether this session has had this call's transcript open lately; it then counts as open on."""
+        return bool(self._redis.execute_command("EXPIRE", _opened(session, call_sid), OPEN_S))
+
+    def note_opened(self, session: Session, call_sid: str) -> None:
+        self._redis.execute_command("SET", _opened(session, call_sid), 1, "EX", OPEN_S)
+
     def count_try(self, limits: Sequence[tuple[str, int]]) -> int:
         """Counts one try to sign in under each name; `limits` are (name, tries allowed in `WINDOW_S`).
 
@@ -83,6 +92,10 @@ class Sessions:
 
 def _key(token: str) -> str:
     return names.session(_digest(token))
+
+
+def _opened(session: Session, call_sid: str) -> str:
+    return names.opened(_digest(f"{session.form_token} {call_sid}"))
 
 
 def _digest(text: str) -> str:

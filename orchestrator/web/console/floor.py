@@ -7,6 +7,7 @@ and nothing costs anything while nobody looks. Every live call is here, and the 
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -15,16 +16,19 @@ from typing import TYPE_CHECKING
 from orchestrator.core.call import Call, Progress
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
+from orchestrator.store.keys import digest_of
 from orchestrator.web.console.rows import Row, row_of
 
 if TYPE_CHECKING:
     from orchestrator.services import Services
+    from orchestrator.store.feed import Place
 
 MOST = 10_000
 """Ended calls in the lists; older ones are found by their Call SID."""
-_REBUILD_S = 0.0
+_REBUILD_S = 600.0
 """What expired without anybody's doing goes at the next rebuild."""
 _PAGE = 500
+_CHANGES_AT_ONCE = 10_000
 _log = get_logger("orchestrator.web.console")
 
 
@@ -35,18 +39,19 @@ class Floor:
         self._services = services
         self._lock = threading.Lock()
         self._rows: dict[str, Row] = {}
+        self._places: list[Place] = []
         self._built_at = float("-inf")
 
     def rows(self) -> list[Row]:
         """All of them as they are now, in no order."""
         with self._lock:
-            if time.monotonic() - self._built_at > _REBUILD_S:
+            if time.monotonic() - self._built_at > _REBUILD_S or not self._catch_up():
                 self._build()
             return list(self._rows.values())
 
     def warm_up(self) -> None:
         """Read everything beside the request: somebody signs in and will look soon."""
-        if not self._rows:
+        if not self._places:
             threading.Thread(target=self._warm_up, name="console-floor", daemon=True).start()
 
     def _warm_up(self) -> None:
@@ -68,14 +73,16 @@ class Floor:
         return [found[sid] for sid in wanted if sid in found]
 
     def _build(self) -> None:
-        rows = {call.call_sid: row_of(call) for call in self._all(live_only=True) if _is_shown(call)}
-        for number, call in enumerate(self._all(live_only=False), start=1):
-            if call.call_sid not in rows and _is_shown(call):
-                rows[call.call_sid] = row_of(call)
-            if number >= MOST:
-                break
-        self._rows = rows
-        self._built_at = time.monotonic()
+        """The feed's end first: what changes while all are read is read again at the next look."""
+        feed = self._services.feed
+        places = [feed.end(shard) for shard in range(feed.shards)]
+        self._rows = {}
+        for call in self._all(live_only=True):
+            self._keep(call)
+        for call in itertools.islice(self._all(live_only=False), MOST):
+            if call.call_sid not in self._rows:
+                self._keep(call)
+        self._places, self._built_at = places, time.monotonic()
 
     def _all(self, *, live_only: bool) -> Iterator[Call]:
         cursor = None
@@ -86,6 +93,35 @@ class Floor:
             if cursor is None:
                 return
 
+    def _catch_up(self) -> bool:
+        """Whether what was missed could be read from the feed."""
+        feed = self._services.feed
+        for shard, place in enumerate(self._places):
+            end = feed.end(shard)
+            if end == place:
+                continue
+            entries = feed.between(shard, place, end, count=_CHANGES_AT_ONCE + 1)
+            if len(entries) > _CHANGES_AT_ONCE or not feed.has(shard, place):
+                return False
+            self._read({entry.call_sid for entry in entries if entry.version})
+            self._forget({entry.forgotten for entry in entries if entry.forgotten})
+            self._places[shard] = end
+        return bool(self._places)
 
-def _is_shown(call: Call) -> bool:
-    return call.progress is not Progress.DROPPED
+    def _read(self, sids: set[str]) -> None:
+        calls = {call.call_sid: call for call in self._services.store.load_many(sids)}
+        for sid in sids:
+            if sid in calls:
+                self._keep(calls[sid])
+            else:
+                self._rows.pop(sid, None)
+
+    def _keep(self, call: Call) -> None:
+        if call.progress is Progress.DROPPED:
+            self._rows.pop(call.call_sid, None)
+        else:
+            self._rows[call.call_sid] = row_of(call)
+
+    def _forget(self, digests: set[str]) -> None:
+        for sid in [sid for sid in self._rows if digests and digest_of(sid) in digests]:
+            del self._rows[sid]

@@ -46,8 +46,8 @@ def one_call(sid: str) -> str | AnyResponse:
     if call.call_sid != sid:
         return redirect(url_for("console.one_call", sid=call.call_sid), 303)
     is_open = request.args.get("transcript") == "open"
-    if is_open and "X-Live" not in request.headers:
-        services().audit.record(g.session.name, "opened-transcript", call_sid=call.call_sid)
+    if is_open:
+        _write_down(call.call_sid)
     entries = services().store.timeline(call.call_sid)
     now = services().clock.now_ms()
     shown = len(entries) if request.args.get("events") == "all" else EVENTS_SHOWN
@@ -69,6 +69,14 @@ def one_call(sid: str) -> str | AnyResponse:
         is_open=is_open,
         trail=services().audit.of_call(call.call_sid),
     )
+
+
+def _write_down(call_sid: str) -> None:
+    """The opening of a transcript, once for as long as it is looked at."""
+    sessions = services().sessions
+    if not sessions.has_opened(g.session, call_sid):
+        services().audit.record(g.session.name, "opened-transcript", call_sid=call_sid)
+        sessions.note_opened(g.session, call_sid)
 
 
 def _shown(entry: TimelineEntry) -> dict[str, Any]:

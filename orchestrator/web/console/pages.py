@@ -38,9 +38,9 @@ _ASSETS = ("console.css", "console.js")
 
 def register(app: Flask, of: Services) -> None:
     """The console as part of this application."""
-    from orchestrator.web.console import actions, calls, front, one_call, problems, sign_in  # noqa: PLC0415  they use `bp`
+    from orchestrator.web.console import actions, calls, front, live, one_call, problems, sign_in  # noqa: PLC0415  they use `bp`
 
-    del actions, calls, front, one_call, problems, sign_in  # imported for the routes that they add
+    del actions, calls, front, live, one_call, problems, sign_in  # imported for the routes that they add
     app.extensions[_FLOOR] = Floor(of)
     app.register_blueprint(bp)
     filters: dict[str, Any] = {

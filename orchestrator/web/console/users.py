@@ -9,6 +9,7 @@ import threading
 from flask import Response
 from werkzeug.security import check_password_hash
 
+from orchestrator.settings import Settings
 from orchestrator.store.sessions import LONGEST_S
 from orchestrator.web.context import services
 
@@ -41,9 +42,9 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def proof_of(name: str) -> str:
+def proof_of(name: str, settings: Settings | None = None) -> str:
     """A digest of what signs this name in now; sessions opened with anything else have ended."""
-    settings = services().settings
+    settings = settings or services().settings
     entry = settings.console_logins().get(name, "")
     if not entry and name == settings.console_guest:
         return "guest"

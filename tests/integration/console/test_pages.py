@@ -117,6 +117,16 @@ def test_a_transcript_is_opened_on_request_and_written_down(amy: Visitor, talk: 
     assert "amy opened the transcript" in amy.reads(f"/calls/{CALL}")
 
 
+def test_looking_on_is_one_opening(amy: Visitor, talk: Site) -> None:
+    """A page that keeps itself up to date is written down once, somebody else's look once more, whatever is asked."""
+    ben = Visitor(talk)
+    ben.signs_in("ben", "fake-hashed")
+    for visitor in (amy, amy, ben):
+        for headers in ({}, {"X-Live": "1"}):
+            visitor.opens(f"/calls/{CALL}?transcript=open", headers=headers)
+    assert [each.name for each in talk.services.audit.of_call(CALL)] == ["ben", "amy"]
+
+
 def test_hostile_names_are_words(amy: Visitor, site: Site) -> None:
     """What an agent or a problem is called is shown, never run."""
     site.arrive()
