@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from orchestrator.core.events import TranscriptionDoubted
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
+from orchestrator.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from orchestrator.services import Services
@@ -59,22 +60,31 @@ class Doubts:
                 self._is_telling = bool(doubted)
             if not doubted:
                 return
+            away: set[int] = set()
             for key, doubt in doubted.items():
+                store = id(doubt.services)
+                if store in away:
+                    continue
                 if not _is_told(doubt):
-                    time.sleep(LOOK_S)
-                    break
+                    away.add(store)
+                    continue
                 with self._lock:
                     if self._calls.get(key) is doubt:
                         del self._calls[key]
+            if away:
+                time.sleep(LOOK_S)
 
 
 def _is_told(doubt: Doubt) -> bool:
-    """Whether there is nothing left to tell about this call."""
+    """False while the store is away; true when there is nothing left to tell about this call, or no way to."""
     store = doubt.services.store
     try:
         known = store.resolve("leg", doubt.call_sid) or doubt.call_sid
         applied = store.apply(known, TranscriptionDoubted(at=doubt.services.clock.now_ms()))
-    except OrchestratorError:
+    except StoreUnavailable:
         return time.monotonic() - doubt.since > KEPT_S
+    except OrchestratorError as error:  # this call alone: the others are not kept waiting
+        _log.warning("doubt not told", call_sid=doubt.call_sid, error_id=error.error_id)
+        return True
     _log.warning("transcription doubted", call_sid=known, known=applied is not None)
     return True

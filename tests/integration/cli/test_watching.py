@@ -27,6 +27,11 @@ from tests.integration.conftest import RedisServer
 
 CALL = "CA" + "a" * 32
 DEADLINE_S = 20.0
+_WITH_CTRL_C = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "runpy.run_module('orchestrator', run_name='__main__', alter_sys=True)"
+)
+"""As on a terminal, also where the tests run in the background, whose children ignore Ctrl-C."""
 
 
 @dataclass
@@ -59,7 +64,7 @@ class Terminal:
 def terminal(environ: dict[str, str], *arguments: str, columns: int) -> Iterator[Terminal]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    command = [sys.executable, "-m", "orchestrator", *arguments]
+    command = [sys.executable, "-c", _WITH_CTRL_C, *arguments]
     kept = {"PATH": os.environ["PATH"], "TERM": "xterm", "LANG": "C.UTF-8"}
     process = subprocess.Popen(command, env={**kept, **environ}, stdin=theirs, stdout=theirs, stderr=theirs)  # noqa: S603  ours
     os.close(theirs)

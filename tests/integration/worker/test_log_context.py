@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from structlog.contextvars import get_contextvars
+from structlog.contextvars import clear_contextvars, get_contextvars
 
 from orchestrator.core import events as e
 from orchestrator.core.call import Call
@@ -33,6 +33,7 @@ class Looking(Tracing):
 
 def test_the_context_is_the_claimed_calls(desk: Desk) -> None:
     """Each call's own, and none once the claim has ended."""
+    clear_contextvars()
     looking = Looking()
     desk.worker.services = replace(desk.services, tracing=looking)
     desk.services.stream_urls.refresh()
