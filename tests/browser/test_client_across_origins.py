@@ -100,4 +100,5 @@ def test_an_origin_that_is_not_configured_learns_nothing(
     expect(page).to_have_title("offline unknown 0")
     assert page.evaluate("call.view.call") is None
     assert any("CORS" in error for error in page_errors)
+    page.close()  # it tries again and again
     page_errors.clear()

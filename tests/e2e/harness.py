@@ -165,6 +165,7 @@ class Site:
             "ORCHESTRATOR_CONFIG": str(profiles_file),
             "ARCHIVE_URL": f"file://{self.folder}/archive",
             "LOG_FORMAT": "json",
+            "AGENT_API_RPS": "2000",  # tests look far more often than desktops do
             **self._extra,
         }
 

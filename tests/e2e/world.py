@@ -195,7 +195,7 @@ def assert_ended_clean(call: CallSeen) -> None:
     poll(lambda: all(s["state"] != "live" for s in call.streams()), SETTLES_S, f"no stream lives: {call.streams()}")
     poll(lambda: call.api()["transcription"]["state"] == "off", SETTLES_S, "known to be off")
     poll(lambda: call.site.is_idle(call.sid), SETTLES_S, f"nothing is due: {call.timeline()[-3:]}")
-    assert call.api()["problem"] is None
+    assert call.api()["problem"] is None, call.api()["problem"]
 
 
 def assert_archived_complete(call: CallSeen) -> Json:
@@ -207,7 +207,8 @@ def assert_archived_complete(call: CallSeen) -> Json:
     )
     said = texts(call.asapp()["heard_text"])
     assert said, "ASAPP transcribed something"
-    assert texts(document["utterances"]) == said
+    kept = texts(document["utterances"])
+    assert kept == said, f"missing {said - kept}, more {kept - said}, kept out {document.get('quarantined')}"
     assert texts(call.transcript()["utterances"]) == said
     return document
 

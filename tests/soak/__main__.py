@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def main() -> int:
     )
     parser.add_argument("--keep", type=Path, help="folder to copy logs and Redis's data to")
     given = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # every caller is a thread with connections of its own
     report = soak(
         seconds=given.seconds,
         seed=given.seed,
