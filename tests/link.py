@@ -20,7 +20,7 @@ class Link:
         self._passing = threading.Event()
         self._passing.set()
         self._is_over = False
-        self._ends: list[socket.socket] = []
+        self._ends: set[socket.socket] = set()
         self._leading = threading.Lock()
         self._accept_in_background()
 
@@ -81,9 +81,18 @@ class Link:
                 near.close()  # nobody is there just now
                 continue
             far.settimeout(None)
-            self._ends += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+            self._ends |= {near, far}
+            threading.Thread(target=self._carry, args=(near, far), daemon=True).start()
+
+    def _carry(self, near: socket.socket, far: socket.socket) -> None:
+        """Both ways, until either end is closed; then nothing is left of it."""
+        back = threading.Thread(target=self._pump, args=(far, near), daemon=True)
+        back.start()
+        self._pump(near, far)
+        back.join()
+        for each in (near, far):
+            each.close()
+            self._ends.discard(each)
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
@@ -98,8 +107,6 @@ class Link:
                 each.shutdown(socket.SHUT_RDWR)
 
     def _end_all(self) -> None:
-        for each in self._ends:
+        for each in tuple(self._ends):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-            each.close()
-        self._ends.clear()

@@ -298,10 +298,14 @@ class Worker:
 
 
 def run(services: Services) -> None:
-    """A worker process: runs until SIGTERM or SIGINT, then drains."""
+    """A worker process: runs until SIGTERM or SIGINT, then drains.
+
+    The signals are waited for, not handled: a handler runs on this thread only once it is awake, which a signal that
+    another thread got does not see to, and an event that is set in a handler may deadlock with its own waiter.
+    """
+    ending = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # in all threads, which inherit it
     worker = Worker(services, services.settings.worker_threads)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: worker.stopping.set())
     worker.start()
-    worker.stopping.wait()
+    signal.sigwait(ending)
     worker.stop()
