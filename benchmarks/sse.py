@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # the SDK is not marked as typed
 
-from tests.integration.conftest import free_port, start_redis
+from tests.integration.conftest import start_redis
+from tests.ports import free_port
 
 BASE, TOKEN, KEY = "https://calls.example.com", "fake-token", "fake-key"
 BOARDS = 10

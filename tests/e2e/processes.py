@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tests.ports import free_port
+
+__all__ = ["Process", "free_port", "poll", "procfile", "start"]
 
 ROOT = Path(__file__).parents[2]
 READY_S = 20.0
@@ -34,13 +37,6 @@ def poll(until: Callable[[], T | None], deadline_s: float, why: str) -> T:
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {deadline_s:g} s: {why} (last: {seen!r})")
         time.sleep(_LOOK_S)
-
-
-def free_port() -> int:
-    """A port that was free just now, for servers that must know theirs beforehand."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def procfile() -> dict[str, str]:

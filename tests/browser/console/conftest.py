@@ -11,8 +11,9 @@ from orchestrator.services import build
 from orchestrator.settings import Settings
 from tests.browser.console.site import environment
 from tests.browser.console.watched import Watched
-from tests.integration.conftest import RedisServer, free_port, start_redis
+from tests.integration.conftest import RedisServer, start_redis
 from tests.integration.web.processes import GUNICORN, base, is_up, running
+from tests.ports import free_port
 
 Eventually = Callable[[Callable[[], object]], None]
 OpenPage = Callable[..., Page]

@@ -16,8 +16,9 @@ from tests.browser.console import scene
 from tests.browser.console.site import ASAPP_ID, ASAPP_SECRET, environment
 from tests.browser.console.watched import Watched
 from tests.e2e.processes import start
-from tests.integration.conftest import free_port, start_redis
+from tests.integration.conftest import start_redis
 from tests.integration.web.processes import GUNICORN, base, is_up, running
+from tests.ports import free_port
 
 OUT = Path(__file__).parents[3] / "docs" / "images"
 LARGEST = 150_000

@@ -16,9 +16,10 @@ import pytest
 from orchestrator.store.connect import Redis, connect
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.web import create_app
-from tests.integration.conftest import RedisServer, free_port
+from tests.integration.conftest import RedisServer
 from tests.integration.faults.conftest import Floor, until
 from tests.integration.faults.vendors import START, STOP
+from tests.ports import free_port
 
 MakeFloor = Callable[..., Floor]
 DOWN_AFTER_MS, SENTINELS, QUORUM = 500, 3, 2

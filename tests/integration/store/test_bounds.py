@@ -15,7 +15,8 @@ from orchestrator.store.calls import CallStore
 from orchestrator.store.connect import Redis, connect
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.store.health import ping
-from tests.integration.conftest import RedisServer, free_port
+from tests.integration.conftest import RedisServer
+from tests.ports import free_port
 
 Arrive = Callable[..., CallArrived]
 MakeStore = Callable[..., CallStore]

@@ -19,7 +19,8 @@ from orchestrator.store.health import ping
 from orchestrator.store.heartbeat import Lease
 from orchestrator.store.queue import DueQueue
 from orchestrator.store.utterances import UtteranceStore
-from tests.integration.conftest import RedisServer, free_port
+from tests.integration.conftest import RedisServer
+from tests.ports import free_port
 
 Arrive = Callable[..., CallArrived]
 MakeStore = Callable[..., CallStore]

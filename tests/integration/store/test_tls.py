@@ -11,7 +11,8 @@ import trustme
 
 from orchestrator.store.connect import Tls, connect
 from orchestrator.store.errors import StoreUnavailable
-from tests.integration.conftest import RedisServer, free_port
+from tests.integration.conftest import RedisServer
+from tests.ports import free_port
 
 
 @dataclass

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.settings import Settings
-from tests.integration.conftest import RedisServer, free_port
+from tests.integration.conftest import RedisServer
 from tests.integration.web.site import BASE, PROFILES, TOKEN, MakeSettings, Site, Vendor, open_site
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ from pathlib import Path
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.conftest import RedisServer, free_port
+from tests.integration.conftest import RedisServer
 from tests.integration.web.processes import GUNICORN, base, is_up, running
 from tests.integration.web.test_processes import report
+from tests.ports import free_port
 
 Eventually = Callable[[Callable[[], object]], None]
 ROUNDS = 30
