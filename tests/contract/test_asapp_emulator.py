@@ -286,8 +286,8 @@ def test_transcripts_are_posted_with_their_secret(asapp: Emulated) -> None:
                 "sender": {"externalId": "cust-7", "role": "customer"},
                 "autotranscribeResponse": {
                     "message": "transcript",
-                    "start": 200,
-                    "end": 880,
+                    "start": 200 / SPEED,
+                    "end": 880 / SPEED,
                     "utterance": [{"text": "card ##"}],
                 },
             }

@@ -144,6 +144,8 @@ def events(vendors: Vendors, path: str, parse: Any) -> list[Any]:
 def test_our_document_runs(vendors: Vendors) -> None:
     """The stream starts, the customer waits in the call's own room, an agent joins, holds, leaves; all is reported."""
     sid = answered(vendors)
+    started = wait_for(lambda: events(vendors, "stream-status", wire.stream_event))[0]
+    assert (type(started), started.name) == (e.StreamStarted, "asapp-1")
     room = wait_for(lambda: vendors.leg(sid)["conference"])
     assert room["name"] == sid
     assert [participant["label"] for participant in room["participants"]] == ["customer"]
@@ -151,8 +153,6 @@ def test_our_document_runs(vendors: Vendors) -> None:
         vendors.control("twilio", f"calls/{sid}/{action}", {})
     wanted = {e.ParticipantJoined, e.ParticipantHeld, e.ParticipantUnheld, e.ParticipantLeft}
     wait_for(lambda: wanted <= {type(each) for each in events(vendors, "conference-status", wire.conference_event)})
-    started = wait_for(lambda: events(vendors, "stream-status", wire.stream_event))[0]
-    assert (type(started), started.name) == (e.StreamStarted, "asapp-1")
     held = [x for x in events(vendors, "conference-status", wire.conference_event) if type(x) is e.ParticipantHeld]
     assert (held[0].leg, held[0].is_held, held[0].label) == (sid, True, "customer")
     assert all(request.query == f"call={sid}" for request in vendors.peer.at("/twilio/conference-status"))

@@ -2,7 +2,8 @@
 
 Instants are epoch seconds of real time, moved forward only by order (``POST /_emulator/clock``).
 Durations that the vendor or the audio takes are emulated and pass ``speed`` times as fast; the life of
-a stream URL is not, because its user keeps its own, real time.
+a stream URL is not, because its user keeps its own, real time. Offsets that the vendor tells are real
+too: who receives them lays them beside instants of its own clock.
 """
 
 import time
@@ -24,3 +25,7 @@ class Clock:
     def real_s(self, emulated_s: float) -> float:
         """Return how long an emulated duration really takes."""
         return emulated_s / self.speed
+
+    def told_ms(self, audio_ms: int) -> int:
+        """Return an offset into the audio as the vendor tells it."""
+        return round(self.real_s(audio_ms))

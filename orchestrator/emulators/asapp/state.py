@@ -97,7 +97,7 @@ class Emulator:
             utterance = each.utterance
             call.heard_text.append({"kind": utterance.kind, "role": each.role, "text": utterance.text, "at": now})
             call.messages.append(conversations.message(each, now, self.random))
-            for body in transcripts.bodies(call, each, self.switches):
+            for body in transcripts.bodies(call, each, self.switches, self.clock):
                 self.pusher.push(call.guid, body)
 
     def _said(self) -> Iterator[Said]:

@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from orchestrator.emulators.asapp.calls import Call, Session, Spoken
+from orchestrator.emulators.asapp.clock import Clock
 from orchestrator.emulators.asapp.hearing import Utterance
 from orchestrator.emulators.asapp.switches import Switches
 
@@ -19,16 +20,18 @@ def shown_text(session: Session, text: str) -> str:
     return text if is_bare else _DIGIT.sub("#", text)
 
 
-def bodies(call: Call, spoken: Spoken, switches: Switches) -> list[dict[str, object]]:
+def bodies(call: Call, spoken: Spoken, switches: Switches, clock: Clock) -> list[dict[str, object]]:
     """Return the message of one utterance; two where that is how both redactions come."""
-    entries = _entries(spoken, switches)
+    entries = _entries(spoken, switches, clock)
     if len(entries) > 1 and switches.word("both-redactions-form") == "two-messages":
-        return [_body(call, spoken, [entry], switches) for entry in entries]
-    return [_body(call, spoken, entries, switches)]
+        return [_body(call, spoken, [entry], switches, clock) for entry in entries]
+    return [_body(call, spoken, entries, switches, clock)]
 
 
-def _body(call: Call, spoken: Spoken, entries: list[dict[str, object]], switches: Switches) -> dict[str, object]:
-    start, end = spoken.utterance.start_ms, spoken.utterance.end_ms
+def _body(
+    call: Call, spoken: Spoken, entries: list[dict[str, object]], switches: Switches, clock: Clock
+) -> dict[str, object]:
+    start, end = clock.told_ms(spoken.utterance.start_ms), clock.told_ms(spoken.utterance.end_ms)
     counts_from_start = switches.word("utterance-end") == "utterance-start"
     return {
         "type": "transcript",
@@ -44,7 +47,7 @@ def _body(call: Call, spoken: Spoken, entries: list[dict[str, object]], switches
     }
 
 
-def _entries(spoken: Spoken, switches: Switches) -> list[dict[str, object]]:
+def _entries(spoken: Spoken, switches: Switches, clock: Clock) -> list[dict[str, object]]:
     params = spoken.session.request.autotranscribe_params
     text = spoken.utterance.text
     masked = _DIGIT.sub("#", text)
@@ -53,12 +56,15 @@ def _entries(spoken: Spoken, switches: Switches) -> list[dict[str, object]]:
             return [{"text": masked, "unredactedText": text}]
         return [{"text": masked}, {"text": text}]
     entry: dict[str, object] = {"text": shown_text(spoken.session, text)}
-    return _detailed(entry, spoken.utterance, switches) if params.detailed_token else [entry]
+    return _detailed(entry, spoken.utterance, switches, clock) if params.detailed_token else [entry]
 
 
-def _detailed(entry: dict[str, object], utterance: Utterance, switches: Switches) -> list[dict[str, object]]:
+def _detailed(
+    entry: dict[str, object], utterance: Utterance, switches: Switches, clock: Clock
+) -> list[dict[str, object]]:
     tokens: list[dict[str, object]] = [
-        {"content": word.text, "start": word.start_ms, "end": word.end_ms} for word in utterance.words
+        {"content": word.text, "start": clock.told_ms(word.start_ms), "end": clock.told_ms(word.end_ms)}
+        for word in utterance.words
     ]
     match switches.word("detailed-token-form"):
         case "none":

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.emulators.asapp.calls import Call, Session, Spoken, Stream
+from orchestrator.emulators.asapp.clock import Clock
 from orchestrator.emulators.asapp.conversations import listed, message
 from orchestrator.emulators.asapp.hearing import Utterance, Word
 from orchestrator.emulators.asapp.switches import Switches
@@ -34,9 +35,9 @@ def given_spoken(text: str = "pin 12", **params: Any) -> Spoken:
     return Spoken(session, "customer", Utterance(Kind.CUSTOMER_SPEECH, tuple(words)))
 
 
-def utterance(spoken: Spoken, **switches: str) -> list[Any]:
+def utterance(spoken: Spoken, speed: float = 1, **switches: str) -> list[Any]:
     chosen = Switches({name.replace("_", "-"): value for name, value in switches.items()})
-    made: list[Any] = bodies(Call("CA1"), spoken, chosen)
+    made: list[Any] = bodies(Call("CA1"), spoken, chosen, Clock(speed))
     return [body["autotranscribeResponse"] for body in made]
 
 
@@ -79,6 +80,14 @@ def test_an_end_may_be_counted_from_the_utterance() -> None:
     assert [(each["start"], each["end"]) for each in utterance(given_spoken())] == [(100, 700)]
     (other,) = utterance(given_spoken(), utterance_end="utterance-start")
     assert (other["start"], other["end"]) == (100, 600)
+
+
+def test_offsets_fit_the_clock_of_who_receives_them() -> None:
+    """Audio of 700 ms that passes four times as fast ends after 175 ms."""
+    spoken = given_spoken("hi you", detailed_token=True, redaction_output="unredacted")
+    (told,) = utterance(spoken, speed=4)
+    assert (told["start"], told["end"]) == (25, 175)
+    assert [(each["start"], each["end"]) for each in told["utterance"][0]["token"]] == [(25, 100), (100, 175)]
 
 
 def test_detailed_tokens_stand_where_the_switch_says() -> None:
