@@ -2,6 +2,7 @@
 
 `Faketime(folder)` gives the environment to start a process with, and `jump` sets how far its clock is off. The C
 library stands in LD_PRELOAD behind libfaketime, so that a program which brings another allocator starts with it, too.
+An interpreter begins with `faketime_startup`, so that it can sleep.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 _LIBRARIES = "/usr/lib"
+_STARTUP = Path(__file__).parent / "faketime_startup"
 
 
 class Faketime:
@@ -34,4 +36,5 @@ class Faketime:
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
+            "PYTHONPATH": str(_STARTUP),
         }
