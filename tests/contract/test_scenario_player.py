@@ -42,12 +42,6 @@ class Asapp:
         return requests.get(f"{self.url}/_emulator/calls/{guid}", timeout=5).json()
 
 
-@pytest.fixture(name="peer")
-def _peer(tmp_path: Path) -> Iterator[Peer]:
-    with Peer(tmp_path) as peer:
-        yield peer
-
-
 @pytest.fixture(name="asapp")
 def _asapp(tmp_path: Path) -> Iterator[Asapp]:
     command = [sys.executable, "-m", "orchestrator.emulators.asapp.main", "--api-id", ID, "--api-secret", SECRET]

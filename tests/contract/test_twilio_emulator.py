@@ -1,8 +1,6 @@
 """The Twilio emulator as a process, against a web service and a WebSocket server that the tests play."""
 
 import base64
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
@@ -19,21 +17,8 @@ from tests.contract.twilio_peer import (
     Socket,
     conference,
     document,
-    running,
     wait_for,
 )
-
-
-@pytest.fixture(name="peer")
-def _peer(tmp_path: Path) -> Iterator[Peer]:
-    with Peer(tmp_path) as peer:
-        yield peer
-
-
-@pytest.fixture(name="twilio")
-def _twilio(peer: Peer) -> Iterator[Emulator]:
-    with running(peer) as emulator:
-        yield emulator
 
 
 def _is_signed(peer: Peer, request: Received) -> bool:

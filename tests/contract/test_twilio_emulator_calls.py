@@ -1,8 +1,5 @@
 """The Twilio emulator: documents that fail, deliveries that are repeated or spoilt, dialing, redirecting."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import requests
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
@@ -15,21 +12,8 @@ from tests.contract.twilio_peer import (
     Peer,
     conference,
     document,
-    running,
     wait_for,
 )
-
-
-@pytest.fixture(name="peer")
-def _peer(tmp_path: Path) -> Iterator[Peer]:
-    with Peer(tmp_path) as peer:
-        yield peer
-
-
-@pytest.fixture(name="twilio")
-def _twilio(peer: Peer) -> Iterator[Emulator]:
-    with running(peer) as emulator:
-        yield emulator
 
 
 def _say(verbs: str) -> str:

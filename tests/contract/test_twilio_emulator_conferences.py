@@ -1,17 +1,10 @@
 """The Twilio emulator: who decides about a conference, agents' own holds, three-way calls, coaching."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.contract.twilio_peer import Emulator, Peer, conference, document, running, wait_for
-
-
-@pytest.fixture(name="peer")
-def _peer(tmp_path: Path) -> Iterator[Peer]:
-    with Peer(tmp_path) as peer:
-        yield peer
 
 
 @pytest.fixture(name="twilio")

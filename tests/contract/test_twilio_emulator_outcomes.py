@@ -1,19 +1,12 @@
 """The Twilio emulator: how dials and queues end, what is answered and what is bridged, calls from agents' devices."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.contract.twilio_peer import NUMBER, Emulator, Peer, running, wait_for
 
 _PROGRESS = 'statusCallbackEvent="initiated ringing answered completed"'
-
-
-@pytest.fixture(name="peer")
-def _peer(tmp_path: Path) -> Iterator[Peer]:
-    with Peer(tmp_path) as peer:
-        yield peer
 
 
 @pytest.fixture(name="twilio")

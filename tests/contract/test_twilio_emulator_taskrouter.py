@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +21,6 @@ _OFFERED = [
     "workflow.target-matched",
     "reservation.created",
 ]
-
-
-@pytest.fixture(name="peer")
-def _peer(tmp_path: Path) -> Iterator[Peer]:
-    with Peer(tmp_path) as peer:
-        yield peer
 
 
 @pytest.fixture(name="twilio")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -15,18 +13,15 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.e2e.harness import CUSTOMER, Site
 from tests.e2e.processes import DRAIN_S, free_port, poll
 from tests.e2e.world import CallSeen, assert_ended_clean
+from tests.loopback import Handler, Loopback
 
 
 @dataclass
 class Collector:
     """Takes OTLP over HTTP, as a collector does."""
 
-    server: ThreadingHTTPServer
+    url: str = ""
     bodies: list[bytes] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def spans(self) -> dict[str, list[Span]]:
         """All that came, by trace."""
@@ -41,24 +36,17 @@ class Collector:
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    taken = Collector()
+
+    class Receiver(Handler):
+        def answer(self) -> None:
             assert self.path == "/v1/traces"
-            taken.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            taken.bodies.append(self.body())
+            self.send(200, b"", "application/x-protobuf")
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    taken = Collector(server)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield taken
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with Loopback(Receiver) as server:
+        taken.url = server.url
+        yield taken
 
 
 def test_a_call_is_one_trace_from_its_webhook_to_the_vendors(collector: Collector) -> None:

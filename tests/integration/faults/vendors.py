@@ -6,8 +6,9 @@ import json
 import threading
 import time
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
+
+from tests import loopback
 
 ACCOUNT = "AC" + "0" * 32
 START, STOP, URL = "/start-streaming", "/stop-streaming", "/twilio-media-stream-url"
@@ -39,7 +40,7 @@ class Asked:
     body: bytes
 
 
-class Vendors:
+class Vendors(loopback.Loopback):
     """`moods`: by the part of a path; the first that is in it counts."""
 
     def __init__(self) -> None:
@@ -48,46 +49,21 @@ class Vendors:
         self.leg_status = "in-progress"
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def _serve(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        class Handler(loopback.Handler):
+            def answer(self) -> None:
+                body = self.body()
                 owner.asked.append(Asked(time.monotonic(), self.command, self.path, body))
                 mood = next((mood for part, mood in list(owner.moods.items()) if part in self.path), Mood())
                 owner.stopped.wait(mood.after_s)
                 text = json.dumps(owner.answer(self.path)).encode() if mood.body is None else mood.body
-                self.send_response(mood.status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            do_GET = do_POST = _serve  # noqa: N815  names that http.server looks for
-
-            def log_message(self, *_: object) -> None: ...
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_: object) -> None:
-                """A client that gave up is part of what tests do."""
+                self.send(mood.status, text)
 
         self.stopped = threading.Event()
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(Handler)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stopped.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(*error)
 
     def answer(self, path: str) -> dict[str, Any]:
         if "/2010-04-01/" not in path:

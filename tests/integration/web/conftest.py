@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,14 +12,18 @@ import pytest
 from orchestrator.settings import Settings
 from tests.integration.conftest import RedisServer
 from tests.integration.web.site import BASE, PROFILES, TOKEN, MakeSettings, Site, Vendor, open_site
+from tests.loopback import Handler as Answering
+from tests.loopback import Loopback
 from tests.ports import free_port
 
 
 @pytest.fixture(scope="session")
 def vendor_server() -> Iterator[Vendor]:
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    served = Vendor()
+
+    class Handler(Answering):
+        def answer(self) -> None:
+            body = self.body()
             served.requests.append((self.path, json.loads(body) if body else {}))
             one = {"streamId": "fake-stream", "status": {"code": 1000, "description": "OK"}}
             told = {
@@ -29,29 +31,11 @@ def vendor_server() -> Iterator[Vendor]:
                 "autotranscribeResponse": {"customer": one, "agent": one},
                 "streamingUrl": "wss://media.asapp.example/fake-path",
             }
-            text = json.dumps(told).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            self.send(200, json.dumps(told).encode())
 
-        def do_GET(self) -> None:
-            self._answer()
-
-        def do_POST(self) -> None:
-            self._answer()
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    served = Vendor(server)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield served
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with Loopback(Handler) as server:
+        served.url = server.url
+        yield served
 
 
 @pytest.fixture

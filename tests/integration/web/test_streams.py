@@ -358,32 +358,20 @@ def test_one_browser_cannot_take_all_streams(served: Served) -> None:
         assert time.monotonic() < deadline
 
 
-def test_streams_outlive_a_redis_that_was_away(
-    own_redis: RedisServer, environ: dict[str, str], make_settings: MakeSettings, vendor: Vendor, tmp_path: Path,
-    eventually: Eventually,
-) -> None:  # fmt: skip
-    """They stay open while it hangs, and everything that comes after it is told."""
-    site = open_site(make_settings(own_redis.url), vendor)
-    site.arrive()
-    environ |= {"REDIS_URL": own_redis.url, "AGENT_API_KEYS": "desk:fake-key"}
-    with running(GUNICORN, environ, tmp_path / "log"):
-        eventually(lambda: is_up(environ))
-        desk = Client(f"{base(environ)}/api/v1/stream")
-        desk.until("ready")
-        own_redis.freeze()
-        time.sleep(2.5)  # longer than any operation on it may take
-        own_redis.thaw()
-        eventually(lambda: site.report(CALL, type="pause", reason="payment").status_code == 202)
-        assert desk.next().data["state"] in {"paused", "pausing", "waiting"}
-        desk.close()
-    site.services.close()
+@dataclass
+class Watched:
+    """A served site on a Redis of its own that was just away for longer than any operation on it may take."""
+
+    site: Site
+    desk: Client
+    """Had the present shown before."""
 
 
-def test_an_emptied_redis_ends_the_streams_and_the_present_is_shown_anew(
+@pytest.fixture
+def after_redis_hung(
     own_redis: RedisServer, environ: dict[str, str], make_settings: MakeSettings, vendor: Vendor, tmp_path: Path,
     eventually: Eventually,
-) -> None:  # fmt: skip
-    """The place in the feed is gone: nobody goes on as if nothing had been missed."""
+) -> Iterator[Watched]:  # fmt: skip
     site = open_site(make_settings(own_redis.url), vendor)
     site.arrive()
     environ |= {"REDIS_URL": own_redis.url, "AGENT_API_KEYS": "desk:fake-key"}
@@ -394,15 +382,30 @@ def test_an_emptied_redis_ends_the_streams_and_the_present_is_shown_anew(
         own_redis.freeze()
         time.sleep(2.5)
         own_redis.thaw()
-        eventually(lambda: site.services.redis.execute_command("FLUSHALL"))
-        site.arrive(OTHER)
-        desk.rest()
-        back = Client(f"{base(environ)}/api/v1/stream", last_id=desk.last_id)
-        assert back.next().name == "reset"
-        assert [event.data["call_sid"] for event in back.until("ready")] == [OTHER]
-        back.close()
+        yield Watched(site, desk)
         desk.close()
     site.services.close()
+
+
+def test_streams_outlive_a_redis_that_was_away(after_redis_hung: Watched, eventually: Eventually) -> None:
+    """They stay open while it hangs, and everything that comes after it is told."""
+    site, desk = after_redis_hung.site, after_redis_hung.desk
+    eventually(lambda: site.report(CALL, type="pause", reason="payment").status_code == 202)
+    assert desk.next().data["state"] in {"paused", "pausing", "waiting"}
+
+
+def test_an_emptied_redis_ends_the_streams_and_the_present_is_shown_anew(
+    after_redis_hung: Watched, environ: dict[str, str], eventually: Eventually
+) -> None:
+    """The place in the feed is gone: nobody goes on as if nothing had been missed."""
+    site, desk = after_redis_hung.site, after_redis_hung.desk
+    eventually(lambda: site.services.redis.execute_command("FLUSHALL"))
+    site.arrive(OTHER)
+    desk.rest()
+    back = Client(f"{base(environ)}/api/v1/stream", last_id=desk.last_id)
+    assert back.next().name == "reset"
+    assert [event.data["call_sid"] for event in back.until("ready")] == [OTHER]
+    back.close()
 
 
 def test_streams_leave_room_for_webhooks(

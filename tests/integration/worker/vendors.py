@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests import loopback
 
 ACCOUNT = "AC" + "0" * 32
 API = f"/2010-04-01/Accounts/{ACCOUNT}"
@@ -20,7 +20,7 @@ _AGREED = {
 }
 
 
-class Vendors:
+class Vendors(loopback.Loopback):
     """`resources`: what a GET of that path (below the account) answers; what is not there is Twilio's 20404.
 
     `down`: paths that answer 503; `meanwhile`: what happens while a path is being read.
@@ -33,8 +33,11 @@ class Vendors:
         self.meanwhile: dict[str, Callable[[], None]] = {}
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Handler(loopback.Handler):
+            def answer(self) -> None:
+                self._read() if self.command == "GET" else self._done()
+
+            def _read(self) -> None:
                 path = urlsplit(self.path).path
                 owner.asked.append(("GET", path, dict(parse_qsl(urlsplit(self.path).query))))
                 if not path.startswith(API):
@@ -48,35 +51,17 @@ class Vendors:
                     return
                 self._send(*((200, found) if found is not None else (404, {"code": 20404, "message": "not found"})))
 
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            def _done(self) -> None:
+                body = self.body()
                 path = urlsplit(self.path).path
                 form = dict(parse_qsl(body.decode())) if path.startswith(API) else {}
                 owner.asked.append(("POST", path, form))
                 self._send(*((200, {"sid": STREAM, "status": "in-progress"}) if form else (200, _AGREED)))
 
             def _send(self, status: int, told: dict[str, Any]) -> None:
-                text = json.dumps(told).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
+                self.send(status, json.dumps(told).encode())
 
-            def log_message(self, *_: object) -> None: ...
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(Handler)
 
     def leg(self, sid: str, **fields: Any) -> dict[str, Any]:
         """Put a call resource there, in progress and inbound unless told otherwise."""
