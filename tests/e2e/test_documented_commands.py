@@ -34,6 +34,7 @@ ELSEWHERE = {
     r"orchestrator (serve|worker)\b": "the processes of these tests, and tests/integration/web/test_processes.py",
     r"orchestrator demo\b": "`make demo`; runs until Ctrl-C",
     r"orchestrator emulate\b": "the emulators of these tests; run until they are ended",
+    r"orchestrator calls --watch": "needs a terminal; tests/integration/cli/test_watching.py",
     r"orchestrator sinks\b": "needs a sink; tests/integration/transcripts/test_sink.py",
 }
 WALKED = {"docs/deploy.md": "tests/deployment/test_stranger.py"}

@@ -146,7 +146,7 @@ def _list(site: Site, call_sid: str, texts: dict[str, float]) -> None:
 
 def _export(site: Site, call_sid: str, at: float) -> list[dict[str, Any]]:
     """By the command, as an operator runs it."""
-    day = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    day = (datetime.now(UTC) - timedelta(hours=26)).date().isoformat()  # the latest whose feed has come
     row = {"call_sid": call_sid, "message_id": "01MFED", "text": FED, "role": "customer", "at": at}
     site.asapp("feeds", {"date": day, "rows": [row]})
     target = site.folder / "exported"
