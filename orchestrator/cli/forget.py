@@ -9,6 +9,7 @@ import click
 from orchestrator.cli.reading import services
 from orchestrator.services import Services
 from orchestrator.store.forgetting import MARK_DAYS, forget
+from orchestrator.transcripts import sink
 from orchestrator.transcripts.archive import Archive
 from orchestrator.transcripts.batch_forget import remove_call
 from orchestrator.web.context import CALL_SID
@@ -19,7 +20,7 @@ from orchestrator.web.context import CALL_SID
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="For programs; needs --yes.")
 def command(call_sid: str, *, yes: bool, as_json: bool) -> None:
-    """Erase a call for good: transcript, timeline, archive document and exported utterances.
+    """Erase a call for good: transcript, timeline, archive document and exported utterances; the sink is told.
 
     Words that arrive later are not kept either. When the archive cannot be changed, run it again.
     """
@@ -33,19 +34,23 @@ def command(call_sid: str, *, yes: bool, as_json: bool) -> None:
         click.confirm(f"Erase {sid} for good?", abort=True)
     erased = _erase(built, sid, created_at)
     if as_json:
-        click.echo(json.dumps({"call_sid": sid, **erased, "words_not_kept_for_days": MARK_DAYS}))
+        told = {"sink_will_be_told": bool(built.settings.sink_url), "words_not_kept_for_days": MARK_DAYS}
+        click.echo(json.dumps({"call_sid": sid, **erased, **told}))
         return
     click.echo(f"Redis: {'erased' if erased['redis'] else 'nothing there'}")
     click.echo(f"Archive: {erased['archive']} erased" if erased["archive"] else "Archive: nothing there")
     if built.settings.archive_url:
         lines = erased["exported_utterances"]
         click.echo(f"Exported days: {lines} utterances erased" if lines else "Exported days: nothing there")
+    if built.settings.sink_url:
+        click.echo("Sink: the workers tell it (call.forgotten)")
     click.echo(f"Words of {sid} that arrive within {MARK_DAYS} days are not kept.")
 
 
 def _erase(built: Services, sid: str, created_at: int | None) -> dict[str, int]:
-    """How much there was, by place."""
+    """How much there was, by place. The sink is told even when the archive cannot be reached."""
     redis = int(forget(built.redis, built.store.keys, sid))
+    sink.tell(built, sid)
     url = built.settings.archive_url
     archived = Archive(url).remove(sid, created_at) if url else 0
     exported = remove_call(f"{url.rstrip('/')}/batch", sid) if url else 0

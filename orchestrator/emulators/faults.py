@@ -4,7 +4,7 @@ A rule is posted as JSON; the rules are asked in the order in which they were po
 that matches an operation is applied. Fields (only ``operation`` must be there):
 
 ==============  ==================================================================================
-operation       name of the operation as the emulator's own documentation lists it
+operation       one of those that the emulator's own `operations` lists
 match           facts that must all be equal, such as ``{"guid": "CA..."}`` or ``{"call_sid": ...}``
 times           how often the rule applies before it is spent; null means for ever
 skip            how many matching operations pass unharmed first
@@ -26,7 +26,7 @@ reorder         let the next message overtake this one
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 import msgspec
@@ -65,19 +65,27 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
 
 
 class Faults:
-    """The rules in force and what is left of each; ``seed`` makes the drawn ones repeatable."""
+    """The rules in force and what is left of each; ``seed`` makes the drawn ones repeatable.
 
-    def __init__(self, seed: int = 0) -> None:
+    ``operations``: all that rules may name, and all that `take` is ever asked about.
+    """
+
+    def __init__(self, operations: Collection[str], seed: int = 0) -> None:
+        self._operations = frozenset(operations)
         self._random = random.Random(seed)
         self._rules: list[Rule] = []
 
     def add(self, body: bytes) -> int:
-        """Append the rules of a JSON list (or of one JSON object) and return how many are in force."""
+        """Append the rules of a JSON list (or of one JSON object), all or none; return how many are in force."""
         try:
             posted = msgspec.json.decode(body, type=list[Rule] | Rule)
         except msgspec.DecodeError as error:
             raise BadRulesError(str(error)) from error
-        self._rules.extend(posted if isinstance(posted, list) else [posted])
+        rules = posted if isinstance(posted, list) else [posted]
+        for name in [rule.operation for rule in rules if rule.operation not in self._operations]:
+            known = ", ".join(sorted(self._operations))
+            raise BadRulesError(f"There is no operation {name!r}; the operations are: {known}")
+        self._rules.extend(rules)
         return len(self._rules)
 
     def clear(self) -> None:
@@ -89,6 +97,8 @@ class Faults:
 
     def take(self, operation: str, facts: Mapping[str, str]) -> Rule | None:
         """Return the rule that this one operation must suffer, counting it as used, or None."""
+        if operation not in self._operations:
+            raise LookupError(operation)  # no rule could ever name it
         for rule in self._rules:
             if self._applies(rule, operation, facts):
                 self._spend(rule)

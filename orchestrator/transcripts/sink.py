@@ -1,8 +1,8 @@
 """Sending a call's transcript to the sink: one attempt a look, at least once, until the sink has what there is.
 
 Level-triggered as all work here: a look compares what there is to tell of the call with what the sink was told last.
-So versions that were overtaken while the sink was away are not sent, a forgotten call is never sent, and words that the
-fence took out meanwhile do not leave. What cannot be delivered within some days becomes a dead letter
+So versions that were overtaken while the sink was away are not sent, of a forgotten call only that it is forgotten, and
+words that the fence took out meanwhile do not leave. What cannot be delivered within some days becomes a dead letter
 (`orchestrator sinks`). A sink that fails for everybody is spared by a breaker, so that it takes no thread from others.
 """
 
@@ -15,7 +15,7 @@ import structlog
 from orchestrator.core.backoff import spread
 from orchestrator.http import HttpError
 from orchestrator.transcripts.archive import Archive, archive_document
-from orchestrator.transcripts.sink_message import Content, content_of, headers
+from orchestrator.transcripts.sink_message import FORGOTTEN, Content, content_of, forgotten, headers
 from orchestrator.transcripts.view import told_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def tell(services: Services, call_sid: str) -> None:
 
 def look(services: Services, call_sid: str) -> int | None:
     """One look; returns when to look again (ms since the epoch), or None: told, dead, or nothing to tell."""
-    if not services.settings.sink_url or services.utterances.is_forgotten(call_sid):
+    if not services.settings.sink_url:
         services.deliveries.forget(call_sid)
         return None
     before = services.deliveries.of(call_sid)
@@ -94,6 +94,8 @@ def replay(services: Services, call_sid: str) -> bool:
 
 def _content(services: Services, call_sid: str, began_at: int | None) -> tuple[int, Content] | None:
     """When the call began and what there is to tell: what the archive has, else what Redis has."""
+    if services.utterances.is_forgotten(call_sid):
+        return 0, forgotten(call_sid)
     call = services.store.load(call_sid)
     began_at = call.created_at if call is not None else began_at
     if began_at is None:
@@ -109,11 +111,11 @@ def _content(services: Services, call_sid: str, began_at: int | None) -> tuple[i
 def _attempt(services: Services, delivery: Delivery, content: Content) -> int | None:
     call_sid = delivery.call_sid
     error = send(services, delivery.id, content.body(delivery.made_at))
-    if services.utterances.is_forgotten(call_sid):  # while this was under way
+    if content.kind != FORGOTTEN and services.utterances.is_forgotten(call_sid):  # while this was under way
         services.deliveries.forget(call_sid)
-        return None
+        return services.clock.now_ms()
     if not error:
-        services.deliveries.settled(call_sid, content.digest)
+        _settle(services, call_sid, content)
         services.tally.sink_delivery("delivered")
         services.budgets.sink.answered()
         log.info("sink-told", call_sid=call_sid, kind=content.kind, attempts=delivery.attempts + 1)
@@ -126,6 +128,14 @@ def _attempt(services: Services, delivery: Delivery, content: Content) -> int | 
         _bury(services, failed)
         return None
     return services.clock.now_ms() + spread(call_sid, WAITS_S[failed.attempts - 1] * 1000)
+
+
+def _settle(services: Services, call_sid: str, content: Content) -> None:
+    """The sink has it; of a forgotten call not even that is noted."""
+    if content.kind == FORGOTTEN:
+        services.deliveries.forget(call_sid)
+    else:
+        services.deliveries.settled(call_sid, content.digest)
 
 
 def _bury(services: Services, delivery: Delivery) -> None:

@@ -2,9 +2,11 @@
 
     transcript.updated     a call has ended; its transcript so far (`complete` is false or null); more may follow
     transcript.completed   all of it
+    call.forgotten         it was erased here: erase what these messages brought
 
-Both carry the archive's document less its timeline under `data`. `webhook-id` names the message and is the same at each
-attempt; `webhook-signature` has one signature for each secret that is valid now.
+The first two carry the archive's document less its timeline under `data`, the last one the call's SID alone.
+`webhook-id` names the message and is the same at each attempt; `webhook-signature` has one signature for each secret
+that is valid now.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from standardwebhooks import Webhook
 
 from orchestrator.shown import moment
 
-UPDATED, COMPLETED, TEST = "transcript.updated", "transcript.completed", "sink.test"
+UPDATED, COMPLETED, FORGOTTEN, TEST = "transcript.updated", "transcript.completed", "call.forgotten", "sink.test"
 _NOT_SENT = ("timeline",)
 
 
@@ -44,6 +46,11 @@ def content_of(document: dict[str, Any]) -> Content:
     """`document`: the call's archive document."""
     kind = COMPLETED if document.get("complete") is True else UPDATED
     return Content(kind, {name: value for name, value in document.items() if name not in _NOT_SENT})
+
+
+def forgotten(call_sid: str) -> Content:
+    """No word of the call, only which one it was."""
+    return Content(FORGOTTEN, {"call_sid": call_sid})
 
 
 def headers(message_id: str, at_ms: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:

@@ -367,6 +367,27 @@ def test_messages_of_a_call_may_be_doubled_or_lost(asapp: Emulated) -> None:
     run(story())
 
 
+def test_a_message_of_a_call_may_be_overtaken(asapp: Emulated) -> None:
+    """The operation ``webhook`` takes ``reorder``: the next message goes first, one at a time though they go."""
+
+    async def story() -> None:
+        rules = [{"operation": "webhook", "match": {"guid": GUID}, "times": 1, "reorder": True}]
+        async with receiver() as taker, twilio(asapp) as peer:
+            await asapp.control("switches", {"webhook-in-flight": 1})
+            await asapp.control("webhook", {"url": taker.url})
+            await asapp.control("faults", rules)
+            await asapp.start()
+            for number, words in enumerate(("one", "two", "three"), start=1):
+                await peer.speak("inbound", frames(Kind.CUSTOMER_SPEECH, words, number))
+            await until(lambda: is_received(asapp, GUID, Kind.CUSTOMER_SPEECH, 3 * 340))
+            await asapp.stop()
+            await until(lambda: arrived(taker, 3))
+            said = [body["autotranscribeResponse"]["utterance"][0]["text"] for _, _, body in taker.taken]
+            assert said == ["two", "one", "three"]
+
+    run(story())
+
+
 def test_start_without_a_stream_is_refused(asapp: Emulated) -> None:
     """Without a media stream start and stop are 400-203."""
 
@@ -690,10 +711,12 @@ def test_unknown_switches_and_rules_are_errors(asapp: Emulated) -> None:
             ("switches", {"stream-url-form": "query", "no-such": "x"}),
             ("switches", {"summary": "weekly"}),
             ("faults", [{"operation": "messages", "wrong": 1}]),
+            ("faults", [{"operation": "messages"}, {"operation": "mesages"}]),
         ]:
             status, answer = await asapp.ask("POST", f"/_emulator/{path}", body, headers={})
             assert status == 400
             assert answer["error"]
+        assert await asapp.control("faults") == []
         assert "?" not in await asapp.stream_url()
         await asapp.control("switches", {"stream-url-form": "query"})
         assert "/twilio-media?token=" in await asapp.stream_url()

@@ -91,6 +91,15 @@ def test_callbacks_are_doubled_dropped_and_overtaken_by_rule(peer: Peer, twilio:
     assert not peer.at("/status")
 
 
+def test_a_rule_for_what_is_no_operation_is_refused(twilio: Emulator) -> None:
+    """A misspelt operation is an error that lists those that there are; nothing is set."""
+    answer = twilio.post("faults", [{"operation": "call-status"}, {"operation": "calls-status"}])
+    assert answer.status_code == 400
+    assert "'calls-status'" in answer.text
+    assert "call-status, call-update, calls-read" in answer.text
+    assert twilio.get("faults") == []
+
+
 _PROGRESS = 'statusCallbackEvent="initiated ringing answered completed"'
 
 

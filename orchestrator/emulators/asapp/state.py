@@ -16,6 +16,7 @@ from orchestrator.emulators.asapp.exporter import Feeds
 from orchestrator.emulators.asapp.exporter_rows import Said, from_messages
 from orchestrator.emulators.asapp.gateway import Gateway
 from orchestrator.emulators.asapp.limits import Limits
+from orchestrator.emulators.asapp.operations import OPERATIONS
 from orchestrator.emulators.asapp.switches import Switches
 from orchestrator.emulators.asapp.tokens import StreamTokens
 from orchestrator.emulators.asapp.webhook import Pusher, Target
@@ -71,7 +72,7 @@ class Emulator:
         self.random = random.Random(settings.seed)
         self.clock = Clock(settings.speed)
         self.switches = Switches(settings.switches)
-        self.faults = Faults(settings.seed)
+        self.faults = Faults(OPERATIONS, settings.seed)
         self.limits = Limits(self.switches)
         self.tokens = StreamTokens(settings.api_secret)
         self.gateway = Gateway(self.switches, self.new_id, settings.speed)

@@ -3,6 +3,8 @@
 Each call has its own line. A message leaves 200 to 600 emulated ms after its utterance; while too many
 of a call's deliveries are under way the others wait, and when too many wait the oldest is dropped
 (ASAPP: Twilio guide). Any answer ends a delivery; the status is only recorded.
+
+Operation for scripted faults: ``webhook`` (delay_ms, drop, duplicate, reorder), which may be matched on the guid.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -21,6 +24,7 @@ from orchestrator.emulators.asapp.switches import Switches
 from orchestrator.emulators.faults import Faults, Rule
 
 DROPPED: Final = "dropped"
+_OVERTAKEN_WITHIN_S: Final = 2.0
 
 
 class Target(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -61,6 +65,7 @@ class _Line:
     waiting: deque[tuple[float, Delivery]] = field(default_factory=deque)
     under_way: int = 0
     timer: asyncio.TimerHandle | None = None
+    passed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Pusher:
@@ -126,7 +131,7 @@ class Pusher:
                 return
             line.waiting.popleft()
             line.under_way += 1
-            task = loop.create_task(self._deliver(delivery))
+            task = loop.create_task(self._deliver(line, delivery))
             self._tasks.add(task)
             task.add_done_callback(self._finished(line))
 
@@ -139,14 +144,26 @@ class Pusher:
 
         return finish
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, line: _Line, delivery: Delivery) -> None:
         rule = self._faults.take("webhook", {"guid": delivery.guid}) or Rule(operation="webhook")
         await asyncio.sleep(rule.delay_ms / 1000)
+        if rule.reorder:
+            await self._let_another_pass(line)
         if rule.drop:
             delivery.status = DROPPED
             return
         for _ in range(1 + rule.duplicate):
             await self._post(delivery)
+        line.passed.set()
+
+    async def _let_another_pass(self, line: _Line) -> None:
+        """The call's next message goes first, if one comes soon; meanwhile this one is not under way."""
+        line.passed.clear()
+        line.under_way -= 1
+        self._run(line)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(line.passed.wait(), _OVERTAKEN_WITHIN_S)
+        line.under_way += 1
 
     async def _post(self, delivery: Delivery) -> None:
         target = self.target

@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.emulators.faults import Faults
 from orchestrator.emulators.twilio.clock import Clock
 from orchestrator.emulators.twilio.model import TERMINAL, Conference, Leg, Number
+from orchestrator.emulators.twilio.operations import OPERATIONS
 from orchestrator.emulators.twilio.queues import Queues
 from orchestrator.emulators.twilio.speech import Conversation
 from orchestrator.emulators.twilio.switches import Switches
@@ -41,7 +42,7 @@ class Account:
         self.sid = settings.account_sid
         self.clock = Clock(settings.speed)
         self.switches = Switches(settings.switches)
-        self.faults = Faults(settings.seed)
+        self.faults = Faults(OPERATIONS, settings.seed)
         self.hooks = Webhooks(settings.auth_token, self.faults, self.switches)
         self.legs: dict[str, Leg] = {}
         self.conferences: dict[str, Conference] = {}

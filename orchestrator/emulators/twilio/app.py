@@ -1,7 +1,7 @@
 """The emulator's HTTP application: routes, credentials, the log of REST requests, faults.
 
-The operations that fault rules name are in `_RESOURCES`, beside those of `webhooks` and the ``stream-dial`` of
-`media`; a rule on a REST operation matches on ``call_sid``, ``stream``, ``conference`` or ``participant``.
+Fault rules name the operations of `operations`; a rule on a REST operation matches on ``call_sid``, ``stream``,
+``conference`` or ``participant``.
 """
 
 import asyncio

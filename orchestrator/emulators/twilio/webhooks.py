@@ -1,10 +1,7 @@
 """Delivery of webhooks: signed, tried as the URL's overrides say, spoilt as the fault rules say.
 
-Kinds, which are the operations of fault rules: ``voice``, ``voice-fallback``, ``redirect`` (`<Redirect>`),
-``call-redirect`` (a REST update), ``dial-action``, ``enqueue-action``, ``gather-action``, ``whisper``,
-``hold-music``, ``stream-status``, ``call-status``, ``conference-status``, ``call-instruction``,
-``taskrouter-event``. A rule matches on ``call_sid`` and on
-any parameter of the request. Its ``status`` and ``body`` are taken for the service's answer.
+Kinds are the operations of fault rules that `operations.WEBHOOKS` lists. A rule matches on ``call_sid`` and on any
+parameter of the request. Its ``status`` and ``body`` are taken for the service's answer.
 
 Every attempt is kept in `Webhooks.deliveries`. Deliveries run side by side; nothing makes one wait for
 another, so their order of arrival is not promised (Twilio: status callbacks).

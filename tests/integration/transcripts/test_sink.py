@@ -1,4 +1,4 @@
-"""The sink: told at least once of each finished transcript, signed, never of what is fenced or forgotten."""
+"""The sink: told at least once of each finished transcript, signed, never of what is fenced; told to forget, too."""
 
 from __future__ import annotations
 
@@ -46,6 +46,14 @@ class Receiver:
         while (claim := queue.claim("test")) is not None:
             queue.release(claim, slow.look(self.office.services, claim.key))
 
+    def catch_up(self) -> None:
+        """What is due later, too: a command's clock may be a millisecond ahead of this process's."""
+        redis, keys_of = self.office.services.redis, self.office.services.store.keys
+        due = keys_of.queue(keys.SLOW_QUEUE, 0).due
+        for name in redis.execute_command("ZRANGE", due, 0, -1):
+            redis.execute_command("ZADD", due, 1, name)
+        self.work()
+
     def look(self, call: Call = CALL) -> int | None:
         return sink.look(self.office.services, call.call_sid)
 
@@ -66,7 +74,11 @@ class Receiver:
         self.office.services.redis.delete(keys.breaker("sink"))
 
     def command(self, *arguments: str) -> Result:
-        return CliRunner().invoke(main, ["sinks", *arguments], env=self.office.environment)
+        return self.main("sinks", *arguments)
+
+    def main(self, *arguments: str, **more: str) -> Result:
+        """With `more` in its environment."""
+        return CliRunner().invoke(main, [*arguments], env={**self.office.environment, **more})
 
 
 @pytest.fixture
@@ -142,27 +154,59 @@ def test_a_version_that_was_overtaken_is_not_sent(receiver: Receiver) -> None:
     assert [each["type"] for each in receiver.verified()] == ["transcript.updated", "transcript.completed"]
 
 
-def test_a_forgotten_call_is_never_sent(receiver: Receiver) -> None:
-    """Neither when it was to be sent first nor when it was to be repeated; nothing of it is left."""
+def test_words_of_a_forgotten_call_are_never_sent(receiver: Receiver) -> None:
+    """Neither when they were to be sent first nor when they were to be repeated."""
     services = receiver.office.services
     receiver.server.script.append(answer(500, {}))
+    receiver.office.hear(CALL, HELLO)
     receiver.finish()
     receiver.look()
     receiver.office.look(CALL)
     forget(services.redis, services.store.keys, SID)
     receiver.office.put(CALL)  # a late callback made the call known again
     receiver.work()
-    assert receiver.look() is None
-    assert len(receiver.server.asked) == 1
+    assert [each["type"] for each in receiver.verified()] == ["transcript.completed", "call.forgotten"]
     assert services.redis.execute_command("EXISTS", services.store.keys.delivery(SID)) == 0
 
 
-def test_a_call_forgotten_while_it_is_sent_leaves_no_trace(receiver: Receiver) -> None:
-    """What has left cannot be taken back, but it is not noted any more."""
+def test_the_sink_is_told_to_forget(receiver: Receiver) -> None:
+    """`call.forgotten` with the SID alone, repeated until it is taken; then nothing here names the call."""
+    receiver.office.hear(CALL, HELLO)
+    receiver.finish()
+    receiver.work()
+    receiver.server.script.append(answer(503, {}))
+    erased = receiver.main("forget", SID, "--yes", "--json")
+    assert json.loads(erased.output)["sink_will_be_told"] is True
+    receiver.catch_up()
+    assert SID in receiver.office.everything_kept()
+    receiver.catch_up()
+    told = receiver.verified()
+    assert [each["type"] for each in told] == ["transcript.completed", "call.forgotten", "call.forgotten"]
+    assert told[-1]["data"] == {"call_sid": SID}
+    assert receiver.ids()[-1] == receiver.ids()[-2]
+    receiver.catch_up()
+    assert SID not in receiver.office.everything_kept()
+    assert len(receiver.server.asked) == len(told)
+
+
+def test_that_a_call_is_forgotten_is_told_though_the_archive_cannot_be_reached(receiver: Receiver) -> None:
+    """The command fails and is run again; the sink knows already."""
+    receiver.office.hear(CALL, HELLO)
+    receiver.finish()
+    receiver.work()
+    failed = receiver.main("forget", SID, "--yes", ARCHIVE_URL="ftp://127.0.0.1:1/archive")
+    assert failed.exit_code == 1, failed.output
+    receiver.catch_up()
+    assert receiver.verified()[-1]["type"] == "call.forgotten"
+
+
+def test_a_call_forgotten_while_it_is_sent_is_told_to_be(receiver: Receiver) -> None:
+    """What has left cannot be taken back: it is not noted any more, and the receiver is told next."""
     services, held = receiver.office.services, threading.Event()
     receiver.server.script.append(replace(answer(500, {}), wait=held))
     receiver.finish()
-    sending = threading.Thread(target=receiver.look)
+    looks: list[int | None] = []
+    sending = threading.Thread(target=lambda: looks.append(receiver.look()))
     sending.start()
     while not receiver.server.asked:
         sending.join(0.01)
@@ -170,6 +214,21 @@ def test_a_call_forgotten_while_it_is_sent_leaves_no_trace(receiver: Receiver) -
     held.set()
     sending.join()
     assert services.redis.execute_command("EXISTS", services.store.keys.delivery(SID)) == 0
+    (again_at,) = looks
+    assert again_at is not None
+    assert again_at <= services.clock.now_ms()
+
+
+def test_a_receiver_that_never_took_it_is_told_by_hand(receiver: Receiver) -> None:
+    """That a call is forgotten becomes a dead letter as well, and a replay tells it."""
+    receiver.server.script.append(answer(410, {}))
+    receiver.main("forget", SID, "--yes")
+    receiver.catch_up()
+    assert f"{SID}  " in receiver.command("list").output
+    receiver.command("replay", SID)
+    receiver.catch_up()
+    assert [each["type"] for each in receiver.verified()] == ["call.forgotten", "call.forgotten"]
+    assert SID not in receiver.office.everything_kept()
 
 
 def test_no_word_of_a_pause_is_sent(receiver: Receiver) -> None:
@@ -223,7 +282,7 @@ def test_a_dead_letter_is_replayed_under_its_id(receiver: Receiver) -> None:
     receiver.finish()
     assert receiver.look() is None
     assert receiver.command("replay", SID).output.startswith("1 made due")
-    receiver.work()
+    receiver.catch_up()
     assert len(set(receiver.ids())) == 1
     assert len(receiver.verified()) == 2
     assert receiver.command("list").output == "No dead letters.\n"
@@ -241,7 +300,7 @@ def test_a_dead_letter_outlives_what_redis_knows(receiver: Receiver) -> None:
     services.redis.delete(services.store.keys.of(SID).document)
     receiver.command("replay", SID)
     receiver.server.script.append(answer(500, {}))
-    receiver.work()
+    receiver.catch_up()
     assert len(receiver.verified()) == 2
     for path in (receiver.office.folder / "archive").rglob("*.json"):
         path.unlink()

@@ -7,9 +7,11 @@ import pytest
 
 from orchestrator.emulators.faults import BadRulesError, Faults
 
+OPERATIONS = {"start", "stop"}
+
 
 def given_rules(*rules: dict[str, Any], seed: int = 0) -> Faults:
-    faults = Faults(seed)
+    faults = Faults(OPERATIONS, seed)
     faults.add(json.dumps(list(rules)).encode())
     return faults
 
@@ -58,7 +60,7 @@ def test_drawn_faults_repeat_with_the_seed() -> None:
 
 def test_one_rule_may_be_posted_without_a_list() -> None:
     """A single JSON object is one rule."""
-    faults = Faults()
+    faults = Faults(OPERATIONS)
     assert faults.add(b'{"operation": "start", "body": "<html>"}') == 1
     rule = faults.take("start", {})
     assert rule is not None
@@ -79,11 +81,25 @@ def test_clearing_ends_all_faults() -> None:
         b"{",
         b"[1]",
         b'[{"status": 500}]',
-        b'[{"operation": "x", "statsu": 500}]',
-        b'[{"operation": "x", "times": 0}]',
+        b'[{"operation": "start", "statsu": 500}]',
+        b'[{"operation": "start", "times": 0}]',
     ],
 )
 def test_rules_in_another_shape_are_refused(body: bytes) -> None:
     """A misspelt rule is an error, not a rule that never applies."""
     with pytest.raises(BadRulesError):
-        Faults().add(body)
+        Faults(OPERATIONS).add(body)
+
+
+def test_an_operation_that_is_none_is_refused() -> None:
+    """A rule that could never apply is an error that names what there is; the rules beside it are not taken either."""
+    faults = Faults(OPERATIONS)
+    with pytest.raises(BadRulesError, match=r"no operation 'strat'; the operations are: start, stop$"):
+        faults.add(b'[{"operation": "start"}, {"operation": "strat"}]')
+    assert faults.rules() == []
+
+
+def test_what_no_rule_could_name_is_no_operation() -> None:
+    """An emulator that forgets to list one of its operations finds out at its first use."""
+    with pytest.raises(LookupError):
+        Faults(OPERATIONS).take("forgotten", {})
