@@ -11,6 +11,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.services import Services
 from orchestrator.settings import Settings
 from orchestrator.store.health import UNKNOWN, Health, ping
+from orchestrator.store.permissions import forbidden
 from orchestrator.store.shards import recorded_shards
 
 _FAR_MS = 2000
@@ -56,8 +57,11 @@ def archive(settings: Settings) -> Iterator[Finding]:
     yield Finding("archive", OK, "can be looked at" if is_there else "can be looked at; it is empty so far")
 
 
-def redis(services: Services) -> Iterator[Finding]:
-    """Reachable, new enough, set so that it forgets nothing; its clock; the number of shards. Only reads."""
+def redis(services: Services, *, may_write: bool) -> Iterator[Finding]:
+    """Reachable, new enough, set so that it forgets nothing; its clock; the number of shards; what its user may do.
+
+    That is tried on keys of no consequence, which expire within a minute; without `may_write` it is not.
+    """
     if (services.settings.redis_url or "").startswith("rediss") and services.settings.redis_tls_verify == "none":
         told = "REDIS_TLS_VERIFY=none: encrypted, but nothing proves that it is our Redis that answers"
         yield Finding("redis", NOTE, told, "have its certificate checked (REDIS_TLS_CA_FILE) where that lasts")
@@ -78,6 +82,21 @@ def redis(services: Services) -> Iterator[Finding]:
     told = f"Redis's clock is {abs(skew_ms)} ms {'ahead of' if skew_ms >= 0 else 'behind'} this machine's"
     fix = "set both by NTP; calls use Redis's clock, so none is harmed meanwhile" if is_far else ""
     yield Finding("clock", NOTE if is_far else OK, told, fix)
+    if may_write:
+        yield from _permissions(services)
+
+
+def _permissions(services: Services) -> Iterator[Finding]:
+    try:
+        names = [name.lower() for name in forbidden(services.redis)]
+    except OrchestratorError as error:
+        fix = "let REDIS_URL lead to a primary that has memory and disk left"
+        yield Finding("redis", FAIL, f"it takes no writes from us ({error.message})", fix)
+        return
+    if names:
+        told = f"its user may not use {', '.join(names)}, or not on the keys orchestrator:*"
+        fix = f"ACL SETUSER <user> ~orchestrator:* {' '.join(f'+{name}' for name in names)}"
+        yield Finding("redis", FAIL, told, fix)
 
 
 def _dangers(health: Health) -> Iterator[Finding]:

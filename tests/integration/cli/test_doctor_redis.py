@@ -1,4 +1,4 @@
-"""`orchestrator doctor --release` and Redis: each danger with its fix, and not a write."""
+"""`orchestrator doctor` and Redis: each danger with its fix; with `--release` not a write."""
 
 from __future__ import annotations
 
@@ -42,6 +42,31 @@ def test_nothing_is_written(more_redis: More, run: Run) -> None:
     done = run(server.url, "doctor", "--release")
     assert done.exit_code == 0, done.output
     assert "  ok  redis: Redis" in done.output
+
+
+def test_a_command_that_redis_forbids_is_told_with_the_rule_that_allows_it(more_redis: More, run: Run) -> None:
+    """By name; after that rule nothing is missing any more."""
+    server = more_redis("--appendonly", "yes")
+    client = connect(server.url)
+    rules = ("~orchestrator:*", "+@all", "-blpop", "-xadd")
+    client.execute_command("ACL", "SETUSER", "limited", "on", ">fake-limited", *rules)
+    url = server.url.replace("//", "//limited:fake-limited@")
+    done = run(url, "doctor")
+    assert done.exit_code == 1
+    assert "FAIL  redis: its user may not use blpop, xadd" in " ".join(done.output.split()).replace("FAIL ", "FAIL  ")
+    fix = " ".join(done.output.partition("fix: ACL SETUSER <user> ")[2].split()[:3])
+    assert fix == "~orchestrator:* +blpop +xadd"
+    client.execute_command("ACL", "SETUSER", "limited", *fix.split())
+    client.close()
+    assert "may not use" not in run(url, "doctor").output
+
+
+def test_a_redis_that_takes_no_writes_is_told(more_redis: More, run: Run) -> None:
+    """A replica, or one that waits for its replicas, answers and is of no use."""
+    server = more_redis("--appendonly", "yes", "--min-replicas-to-write", "1")
+    done = run(server.url, "doctor")
+    assert done.exit_code == 1
+    assert "redis: it takes no writes from us" in done.output
 
 
 def test_what_cannot_be_read_is_noted_not_failed(more_redis: More, run: Run) -> None:
