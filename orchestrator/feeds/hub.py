@@ -1,6 +1,7 @@
 """The hub of this process: one thread that owns all followers' sockets, one reader per shard of the feed.
 
-It starts with the first follower. `is_ending` is asked four times a second: true ends all streams, and nobody may join.
+It starts with the first follower. Its readers rest once nobody has followed for a while, so a floor that nobody looks
+at costs nothing. `is_ending` is asked four times a second: true ends all streams, and nobody may join.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from orchestrator.store.errors import StoreUnavailable
 from orchestrator.store.feed import Feed, Place
 
 MAX_STREAMS = 1_000
+REST_AFTER_S = 60.0
 _TICK_S = 0.25
 _PATIENCE_S = 3.0
 
 
 class Hub:
-    """Thread-safe."""
+    """Thread-safe. `rest_after_s`: how long its readers go on without a follower."""
 
-    def __init__(self, feed: Feed, teller: Teller) -> None:
+    def __init__(self, feed: Feed, teller: Teller, *, rest_after_s: float = REST_AFTER_S) -> None:
         self.feed = feed
         self.teller = teller
         self.is_ending: Callable[[], bool] = lambda: False
@@ -37,12 +39,17 @@ class Hub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._is_loaded = [threading.Event() for _ in range(feed.shards)]
+        self._is_wanted = threading.Event()
+        self._rest_after_s = rest_after_s
+        self._asked_at = 0.0
         self._tasks: set[asyncio.Task[object]] = set()
 
     def join(self, view: View, owner: str | None, is_allowed: Callable[[], bool]) -> Joined:
         """Then either `begin` or `leave`. Raises `too-many-streams`; StoreUnavailable while the feed cannot be read."""
         loop = self._running()
-        until = time.monotonic() + _PATIENCE_S
+        self._asked_at = time.monotonic()
+        self._is_wanted.set()
+        until = self._asked_at + _PATIENCE_S
         if self.is_ending() or not all(each.wait(max(0.0, until - time.monotonic())) for each in self._is_loaded):
             raise StoreUnavailable("The feed cannot be read now")
         joined: Future[Joined] = Future()
@@ -80,7 +87,14 @@ class Hub:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(patience_s)
 
-    # --- what the readers tell ---
+    # --- what the readers ask and tell ---
+
+    def is_followed(self) -> bool:
+        """Or was until a moment ago."""
+        return self._is_wanted.is_set()
+
+    def wait_for_followers(self, patience_s: float) -> None:
+        self._is_wanted.wait(patience_s)
 
     def loaded(self, shard: int, floor: dict[str, Seen], place: Place) -> None:
         def load() -> None:
@@ -117,6 +131,8 @@ class Hub:
         if self.is_ending():
             self._followers.end_all()
         self._followers.look_after()
+        if not self._followers.connections and time.monotonic() - self._asked_at > self._rest_after_s:
+            self._is_wanted.clear()
         loop.call_later(_TICK_S, self._tick, loop)
 
     def _begin(self, connection: Connection, client: socket.socket, first: First) -> None:

@@ -1,7 +1,8 @@
 """Follows one shard of the feed in a thread of its own, for all followers of this process.
 
 It starts with the calls that have not ended, and goes on from there. Redis away: it tries again until Redis is back,
-and goes on where it was if that place is still there; else it starts anew.
+and goes on where it was if that place is still there; else it starts anew. While nobody follows it rests, and starts
+anew for the next follower.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ class Reader(threading.Thread):
                 time.sleep(_RETRY_S)
 
     def _step(self) -> None:
+        if not self._hub.is_followed():
+            self._rest()
+            return
         if self._place is None:
             self._load()
             return
@@ -61,6 +65,12 @@ class Reader(threading.Thread):
             told = self._hub.teller.told(entries)
             self._place = entries[-1].place
             self._hub.deliver(self._shard, told, self._place)
+
+    def _rest(self) -> None:
+        """Whoever joins just now is told to come back, as after anything else that this reader has missed."""
+        if self._place is not None:
+            self._start_anew()
+        self._hub.wait_for_followers(_RETRY_S)
 
     def _start_anew(self) -> None:
         self._place = None

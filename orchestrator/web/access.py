@@ -135,6 +135,7 @@ def allow_origin(answer: Response) -> Response:
     answer.headers.add("Vary", "Origin")
     if origin is not None and origin in services().settings.agent_api_origins:
         answer.headers["Access-Control-Allow-Origin"] = origin
+        answer.headers["Access-Control-Expose-Headers"] = "Retry-After"
         if request.method == "OPTIONS":
             answer.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
             answer.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Last-Event-ID"

@@ -4,6 +4,10 @@ Two things of gthread let a few such clients keep everybody waiting (gunicorn 27
 head or body holds its thread for ever, and the end of a connection is waited for on the thread that accepts new ones,
 2 s for each client that does not hang up. Here a client has `READ_S` for each part that it sends, and connections end
 on threads of their own. `threads` (see `orchestrator.web.server`) says how many may stall at a time.
+
+A body that is too large is refused unread, so its connection ends with the answer. An application may not say so
+(`Connection` is the server's header), and gunicorn says `keep-alive` and then hangs up: here it is told beforehand.
+What comes in chunks announces no size; of that the first 64 KiB beyond the answer are read, then the line is closed.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]  # gunicorn has no types
+
+from orchestrator.web.context import MAX_BODY
 
 READ_S = 10.0
 _ENDING_AT_ONCE = 32
@@ -72,3 +78,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         connection = _Connection(self.cfg, line, address, listener.getsockname())
         connection.ending = self.ending
         self.enqueue_req(connection)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """As gthread's own. gunicorn has checked that the length is a number."""
+        announced = dict(req.headers).get("CONTENT-LENGTH", "0")
+        if int(announced) > MAX_BODY:
+            req.force_close()
+        return super().handle_request(req, conn)

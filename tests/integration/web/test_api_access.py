@@ -152,7 +152,7 @@ def test_without_redis_nothing_is_refused_for_its_number(
 
 
 def test_browsers_of_the_configured_origins_may_ask(site: Site) -> None:
-    """Also for tokens and streams; others get no permission."""
+    """Also for tokens and streams, and read when to come again; others get no permission."""
     for path in ("/tokens", "/stream"):
         asked = site.client.options(
             f"/api/v1{path}", headers={"Origin": "https://desk.example", "Access-Control-Request-Method": "GET"}
@@ -163,3 +163,5 @@ def test_browsers_of_the_configured_origins_may_ask(site: Site) -> None:
         assert "Last-Event-ID" in asked.headers["Access-Control-Allow-Headers"]
         other = site.client.options(f"/api/v1{path}", headers={"Origin": "https://evil.example"})
         assert "Access-Control-Allow-Origin" not in other.headers
+    told = site.client.get("/api/v1/calls", headers={"Origin": "https://desk.example"})
+    assert told.headers["Access-Control-Expose-Headers"] == "Retry-After"

@@ -48,6 +48,26 @@ def test_gunicorn_serves_and_logs_no_secret_and_no_query(
     assert "canary" not in log.read_text()
 
 
+@pytest.mark.parametrize(("length", "connection"), [(2_000_000, "close"), (30, "keep-alive")])
+def test_a_body_that_is_refused_unread_ends_its_connection(
+    environ: dict[str, str],
+    redis_server: RedisServer,
+    tmp_path: Path,
+    eventually: Eventually,
+    length: int,
+    connection: str,
+) -> None:
+    """The answer says so; a body that was read leaves the connection to the next request."""
+    environ["REDIS_URL"] = redis_server.url
+    with running(GUNICORN, environ, tmp_path / "log"):
+        eventually(lambda: is_up(environ))
+        answer = requests.post(
+            f"{base(environ)}/api/v1/calls/CA{'a' * 32}/events", data=b"x" * length, headers=KEY, timeout=5
+        )
+        assert answer.status_code == (413 if length > 30 else 400)
+        assert answer.headers["Connection"] == connection
+
+
 def call_in(environ: dict[str, str], call_sid: str) -> requests.Response:
     """Twilio's signed request for a caller's document."""
     form = {"CallSid": call_sid, "From": "+15555550101", "To": "+15555550100", "Direction": "inbound"}
