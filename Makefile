@@ -49,6 +49,7 @@ test: check javascript
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/e2e
 	$(BIN)/python -m pytest -q tests/soak --ignore=tests/soak/test_one_process.py
 	sh scripts/require-chromium.sh
+	$(MAKE) --no-print-directory tests/browser/axe/node_modules/.installed
 	$(BIN)/python -m pytest -q tests/browser
 	sh scripts/require-promtool.sh $(BIN)
 	$(BIN)/python -m pytest -q tests/deployment
@@ -108,4 +109,4 @@ lock:
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage build dist *.egg-info
-	rm -rf examples/*/node_modules examples/*/build
+	rm -rf examples/*/node_modules examples/*/build tests/browser/axe/node_modules

@@ -12,7 +12,8 @@ import requests
 from playwright.sync_api import Locator, Page, expect
 
 from orchestrator.demo.processes import Stage
-from tests.browser.conftest import PHONE, OpenPage, width_beyond
+from tests.browser.accessibility import barriers
+from tests.browser.conftest import DESK, PHONE, OpenPage, width_beyond
 
 SPEED = 2.0
 SECONDS = re.compile(r"[2-9]\.\d s")
@@ -161,6 +162,21 @@ def test_it_fits_a_phone(stage: Stage, open_page: OpenPage, colours: str) -> Non
         box = button.bounding_box()
         assert box is not None
         assert box["height"] >= 44
+
+
+@pytest.mark.parametrize(("colours", "size"), [("light", DESK), ("dark", DESK), ("light", PHONE)], ids=str)
+def test_it_keeps_nobody_out(stage: Stage, open_page: OpenPage, colours: str, size: tuple[int, int]) -> None:
+    """Names, roles, contrast, order: axe has nothing to object to before a call, in one, on hold and after it."""
+    page = open_page(stage.desk_url, size=size, colours=colours)
+    assert barriers(page) == []
+    expect(_words(_answered(page)).first).to_be_visible()
+    assert barriers(page) == []
+    page.get_by_role("button", name="Hold", exact=True).click()
+    expect(_badge(page)).to_have_text("Transcription off")
+    assert barriers(page) == []
+    page.get_by_role("button", name="Hang up").click()
+    page.get_by_role("button", name="Let another customer call").wait_for()
+    assert barriers(page) == []
 
 
 def test_words_that_come_late_find_their_place(stage: Stage, open_page: OpenPage) -> None:

@@ -38,14 +38,14 @@ def front() -> str:
 def _around(of: Services) -> dict[str, Any]:
     """What calls depend on."""
     today, redis = of.budgets.asapp_day.today(), store_health.ping(of.redis)
+    requests = _requests(of.store.counters())
     return {
         "breakers": [
-            ("ASAPP", "starts of transcription", of.budgets.starts.state()),
-            ("Twilio", "new media streams", of.budgets.creates.state()),
-            ("ASAPP", "stream URLs", of.budgets.urls.state()),
-            ("ASAPP", "streams that arrive", of.budgets.media.state()),
+            ("ASAPP", "starts of transcription", of.budgets.starts.state(), requests.get("asapp")),
+            ("Twilio", "new media streams", of.budgets.creates.state(), requests.get("twilio")),
+            ("ASAPP", "stream URLs", of.budgets.urls.state(), None),
+            ("ASAPP", "streams that arrive", of.budgets.media.state(), None),
         ],
-        "requests": _requests(of.store.counters()),
         "day": today,
         "url_age_ms": of.stream_urls.age_ms(),
         "workers": sorted(of.heartbeat.workers().items()),

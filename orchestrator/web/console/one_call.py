@@ -19,11 +19,12 @@ from orchestrator.transcripts.coverage import coverage
 from orchestrator.web.console import playbook, timeline
 from orchestrator.web.console.actions import NOT_LIFTED, offered
 from orchestrator.web.console.pages import bp, page
-from orchestrator.web.console.words import sentence
+from orchestrator.web.console.words import fine_clock, sentence
 from orchestrator.web.context import CALL_SID, services
 
 EVENTS_SHOWN = 60
 _HIDDEN = frozenset({"event", "at", "call_sid", "occurred_at", "timeout_ms", "is_paced"})
+_TIMES = frozenset({"until", "asked_at"})
 _EMPTY: tuple[object, ...] = ("", {}, [], None)
 
 
@@ -83,7 +84,10 @@ def _shown(entry: TimelineEntry) -> dict[str, Any]:
     told = event_json(entry.event)
     action = told.pop("action", None)
     pieces = [f"{action.pop('action', '')} {_value(action)}".strip()] if isinstance(action, dict) else []
-    pieces += [f"{name.replace('_', ' ')} {_value(value)}" for name, value in told.items() if name not in _HIDDEN]
+    for name, value in told.items():
+        if name not in _HIDDEN:
+            shown = fine_clock(value) if name in _TIMES else _value(value)
+            pieces.append(f"{name.replace('_', ' ')} {shown}")
     return {
         "at": entry.at,
         "name": entry.name.replace("-", " "),

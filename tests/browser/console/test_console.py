@@ -181,47 +181,24 @@ def test_phone(floor: Watched, signed_in: SignedIn) -> None:
     expect(page.get_by_role("heading", name="Call of …0001")).to_be_visible()
 
 
-CONTRAST = """() => {
-  const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
-  const light = ([r, g, b]) => {
-    const [x, y, z] = [r, g, b].map((v) => ((v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-  };
-  const behind = (node) => {
-    for (; node; node = node.parentElement) {
-      const colour = parse(getComputedStyle(node).backgroundColor);
-      if (colour.length === 3 || colour[3] === 1) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const poor = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const node = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !node.checkVisibility() || node.closest("svg")) continue;
-    const style = getComputedStyle(node);
-    const [a, b] = [light(parse(style.color)), light(behind(node))].sort((x, y) => y - x);
-    const size = parseFloat(style.fontSize);
-    const least = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
-    if ((a + 0.05) / (b + 0.05) < least) poor.push(`${walker.currentNode.data.trim()}: ${style.color}`);
-  }
-  return poor;
-}"""
-
-
-@pytest.mark.parametrize("colours", ["light", "dark"])
-def test_contrast(floor: Watched, signed_in: SignedIn, colours: str) -> None:
-    """Every text has the contrast of WCAG AA against what is behind it, by day and by night."""
+def test_a_long_transcript_is_opened_at_its_end(floor: Watched, signed_in: SignedIn) -> None:
+    """The newest words are in view, and stay there while others come; who scrolls up is left where they are."""
     sid = floor.talks(1)
-    floor.happens(sid, [e.TimePassed(at=floor.now(), what="restarts-exhausted", subject="31920")])
-    floor.happens(floor.talks(2), held(floor.now(), 120))
-    floor.happens(floor.talks(3), [e.HoldReported(at=floor.now() - 30_000)])
-    floor.happens(floor.talks(4), [e.StreamFailed(at=floor.now(), name="asapp-1", sid="MZ1", error="31921")])
-    floor.hears(sid, "hello")
-    page = signed_in(colours=colours)
-    for path in ("", "/calls", f"/calls/{sid}?transcript=open", "/problems", "/audit"):
-        page.goto(f"{floor.url}/console{path}")
-        assert page.evaluate(CONTRAST) == [], path
+    for number in range(30):
+        floor.hears(sid, f"utterance {number}")
+    page = signed_in(f"/calls/{sid}?transcript=open")
+    words = page.get_by_role("log")
+    words.scroll_into_view_if_needed()
+    expect(words.get_by_text("utterance 29")).to_be_in_viewport()
+    floor.hears(sid, "one more")
+    expect(words.get_by_text("one more")).to_be_in_viewport()
+    words.focus()
+    page.keyboard.press("Home")
+    expect(words.get_by_text("utterance 0")).to_be_in_viewport()
+    floor.hears(sid, "and another")
+    expect(words.get_by_text("and another")).to_have_count(1)
+    expect(words.get_by_text("utterance 0")).to_be_in_viewport()
+    expect(words).to_be_focused()
 
 
 def test_a_page_that_is_not_live_says_so(floor: Watched, open_page: OpenPage, page_errors: list[str]) -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from orchestrator.core import events
+from orchestrator.counting import hand_over
 from tests.integration.conftest import RedisServer
 from tests.integration.console.visitor import USERS, Visitor, words_of
 from tests.integration.web.site import CALL, MakeSettings, Site, Vendor, open_site
@@ -44,13 +45,16 @@ def talk(site: Site) -> Site:
 def test_the_floor_at_a_glance(amy: Visitor, talk: Site) -> None:
     """Calls by state, coverage, pauses, vendors, the stream URL and workers."""
     talk.services.heartbeat.beat("worker-7", 10)
+    talk.services.tally.provider_request("asapp", "start", "done", 0.1)
+    talk.services.tally.provider_request("asapp", "stop", "failed", 0.1)
+    hand_over(talk.services)
     page = amy.reads("")
     assert "Calls now 1" in page
     assert "Transcribing 1" in page
     assert "Coverage today" in page
     assert "worker-7" in page
     assert "None at hand" in page
-    assert "ASAPP starts of transcription Well" in page
+    assert "ASAPP starts of transcription Well 2 requests to ASAPP so far, 1 failed Twilio" in page
 
 
 def test_an_open_breaker_is_told(amy: Visitor, site: Site) -> None:
@@ -69,6 +73,13 @@ def test_numbers_are_shown_by_their_last_digits(amy: Visitor, talk: Site) -> Non
         assert "5555550101" not in page
     assert "…0101" in amy.reads("/calls")
     del talk
+
+
+def test_events_tell_times_as_times(amy: Visitor, talk: Site) -> None:
+    """Not as milliseconds since 1970."""
+    at = talk.services.clock.now_ms()
+    talk.services.store.apply(CALL, events.UtterancesHeard(at=at, until=at))
+    assert re.search(r"utterances heard until \d\d:\d\d:\d\d\.\d{3} ", amy.reads(f"/calls/{CALL}"))
 
 
 def test_filters(amy: Visitor, talk: Site) -> None:

@@ -32,16 +32,16 @@ setInterval(tick, 1000);
 function put(region, fresh) {
   const held = document.activeElement;
   const key = region.contains(held) ? held.dataset.key || held.id : null;
-  const talk = region.querySelector(".talk");
-  const isAtEnd = talk && talk.scrollTop + talk.clientHeight > talk.scrollHeight - 40;
-  const scrolled = talk && talk.scrollTop;
+  const spoken = region.querySelector(".spoken");
+  const isAtEnd = spoken && spoken.scrollTop + spoken.clientHeight > spoken.scrollHeight - 40;
+  const scrolled = spoken && spoken.scrollTop;
   region.replaceWith(fresh);
   if (key) {
     const same = fresh.querySelector(`[data-key="${CSS.escape(key)}"]`) || fresh.querySelector(`#${CSS.escape(key)}`);
     if (same) same.focus({ preventScroll: true });
   }
-  const newTalk = fresh.querySelector(".talk");
-  if (newTalk) newTalk.scrollTop = isAtEnd ? newTalk.scrollHeight : scrolled;
+  const renewed = fresh.querySelector(".spoken");
+  if (renewed) renewed.scrollTop = isAtEnd ? renewed.scrollHeight : scrolled;
 }
 
 async function look() {
@@ -129,5 +129,5 @@ if (document.querySelector("[data-done]")) {
   here.searchParams.delete("done");
   history.replaceState(null, "", here);
 }
-const talk = document.querySelector(".talk");
-if (talk) talk.scrollTop = talk.scrollHeight;
+const spoken = document.querySelector(".spoken");
+if (spoken) spoken.scrollTop = spoken.scrollHeight;
