@@ -187,10 +187,21 @@ class Worker:
         finally:
             with self._held_lock:
                 self._held.pop(claim.token, None)
-        try:
-            self.services.queue.release(claim, look_again_at, urgent=urgent)
-        except OrchestratorError as error:  # the lease runs out by itself
-            log.warning("claim-not-released", call_sid=claim.key, error=error.error_id)
+        self._release(claim, look_again_at, urgent=urgent)
+
+    def _release(self, claim: Claim, look_again_at: int | None, *, urgent: bool) -> None:
+        """Tried for as long as the lease lasts: a call that Redis has back at once must not wait for its end."""
+        deadline = time.monotonic() + LEASE_MS / 1000
+        while True:
+            try:
+                self.services.queue.release(claim, look_again_at, urgent=urgent)
+            except OrchestratorError as error:
+                if time.monotonic() > deadline:  # the lease runs out by itself
+                    log.warning("claim-not-released", call_sid=claim.key, error=error.error_id)
+                    return
+                time.sleep(_STORE_PAUSE_S)
+            else:
+                return
 
     def _work(self, held: Held) -> tuple[int | None, bool]:
         """Steps until nothing is to be done now; returns when to look again and whether that look is urgent."""

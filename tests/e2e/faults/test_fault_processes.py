@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
+from typing import Self
 
 import pytest
 
 from orchestrator.worker.loop import LEASE_MS
-from tests.e2e.faults.talks import Talk, freeze, kill, replace_worker, thaw
-from tests.e2e.processes import DRAIN_S, poll
+from tests.e2e.faults.gate import Gate, Moment
+from tests.e2e.faults.talks import PATIENCE_S, Talk, freeze, kill, replace_worker, thaw
+from tests.e2e.harness import DESKTOP_KEY
+from tests.e2e.processes import DRAIN_S, poll, procfile
 from tests.e2e.world import START, STOP
 
 LEASE_S = LEASE_MS / 1000
 TAKEN_OVER_S = LEASE_S + 1.0 + 2.0
+RESUMED_S = 2.0
+SOME = 20
+ACCEPTED = 202
 
 
 @contextmanager
@@ -36,6 +45,24 @@ def test_fault_35_a_worker_dies_within_a_stop(talk: Talk, is_carried_out: bool) 
     replace_worker(talk.site)
     talk.settles("paused", TAKEN_OVER_S)
     assert len(talk.call.requests(STOP)) > 1
+    talk.play("customer is unheld", "wait until transcribing")
+
+
+@pytest.mark.parametrize("moment", list(Moment), ids=lambda each: each.value)
+def test_fault_35_a_worker_dies_at_each_step_of_a_stop(talk: Talk, moment: Moment) -> None:
+    """35: killed between any two of its commands to Redis: another worker makes sure that it is off."""
+    site = talk.site
+    with Gate(int(site.redis_url.rpartition(":")[2].partition("/")[0])) as gate:
+        kill(site.process("worker"))
+        worker = site._run("worker", shlex.split(procfile()["worker"]), {**site.environment(), "REDIS_URL": gate.url})
+        poll(lambda: "worker-started" in worker.text(), PATIENCE_S, "the worker behind the gate works")
+        gate.closes_at(moment, talk.call.sid)
+        talk.play("customer is held")
+        assert gate.closed.wait(10), "the worker came to that moment"
+        kill(worker)
+    replace_worker(site)
+    talk.settles("paused", TAKEN_OVER_S)
+    assert talk.call.requests(STOP)
     talk.play("customer is unheld", "wait until transcribing")
 
 
@@ -96,17 +123,53 @@ def test_fault_48_a_worker_told_to_end_finishes_what_it_began(talk: Talk) -> Non
     assert len(talk.call.requests(STOP)) == 1
 
 
+class Desk(threading.Thread):
+    """A desktop that reports a pause that stands already, again and again; `taken`: what was acknowledged, and when."""
+
+    def __init__(self, talk: Talk) -> None:
+        super().__init__(daemon=True)
+        self.taken: list[tuple[str, float]] = []
+        self._talk = talk
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        for number in count():
+            if self._is_over.wait(0.005):
+                return
+            name = f"desk-{number}"
+            answer = self._talk.site.http.post(
+                f"{self._talk.site.web_url}/api/v1/calls/{self._talk.call.sid}/events",
+                json={"type": "pause", "reason": "payment", "event_id": name},
+                headers={"Authorization": f"Bearer {DESKTOP_KEY}"},
+                timeout=10,
+            )
+            if answer.status_code == ACCEPTED:
+                self.taken.append((name, time.monotonic()))
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self.join()
+
+
 def test_fault_30_redis_killed_and_restarted(talk: Talk) -> None:
-    """30: what was acknowledged before SIGKILL is in the append-only file: off within seconds of Redis's return."""
+    """30: nothing that was acknowledged up to SIGKILL is lost, and within 2 s of Redis's return all goes on."""
     redis = talk.site.process("redis")
     talk.asapp_fault(STOP, times=1, delay_ms=1000)
-    answer = talk.call.report("pause", reason="payment")
-    assert [pause["reason"] for pause in answer["pauses"]] == ["payment"]
-    kill(redis)
-    again = talk.site._run("redis", list(redis.popen.args))  # type: ignore[arg-type]  # it was a list of words
-    poll(lambda: "Ready to accept connections" in again.text(), 10, "redis-server is back")
-    talk.settles("paused", 8)
-    assert "pause-requested" in [entry["name"] for entry in talk.call.timeline()]
+    with Desk(talk) as desk:
+        poll(lambda: len(desk.taken) > SOME and talk.call.requests(STOP), 10, "the pause is known, its stop under way")
+        kill(redis)
+        again = talk.site._run("redis", list(redis.popen.args))  # type: ignore[arg-type]  # it was a list of words
+        poll(lambda: "Ready to accept connections" in again.text(), 10, "redis-server is back")
+        back_at = time.monotonic()
+        talk.settles("paused", back_at + RESUMED_S - time.monotonic())
+        poll(lambda: desk.taken[-1][1] > back_at, 5, "reports are taken again")
+    assert next(at for _, at in desk.taken if at > back_at) - back_at <= RESUMED_S
+    told = {str(entry["event"].get("event_id")).rpartition(":")[2] for entry in talk.call.timeline()}
+    assert [name for name, _ in desk.taken if name not in told] == []
     talk.call.report("resume", reason="payment")
     talk.play("wait until transcribing")
 

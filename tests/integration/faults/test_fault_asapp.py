@@ -9,12 +9,16 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.asapp.day import Reserved
+from orchestrator.core import actions as a
 from orchestrator.core import events as e
 from orchestrator.core.backoff import STOP_DEADLINE_MS
+from orchestrator.core.call import Call
 from orchestrator.core.desired import desired
 from orchestrator.core.transition import transition
 from orchestrator.store.daily import Used
 from orchestrator.web import create_app
+from orchestrator.worker.execute import Executor
+from orchestrator.worker.loop import LEASE_MS, Worker
 from tests.integration.faults.conftest import Floor, until
 from tests.integration.faults.vendors import START, STOP, Asked, Mood
 
@@ -132,6 +136,27 @@ def test_fault_42_a_hold_during_a_slow_start(floor: Floor) -> None:
     gap_s = floor.vendors.requests(STOP, sid)[0].at - floor.vendors.requests(START, sid)[0].at - 1.2
     assert 0 <= gap_s < 0.25
     floor.reaches(sid, "paused", 2)
+
+
+def test_fault_42_a_hold_between_the_decision_and_the_start(make_floor: Callable[..., Floor]) -> None:
+    """42: the intent is stored against the very state that was decided upon: with a newer one no start is sent."""
+    floor = make_floor(has_worker=False)
+    worker, sid = Worker(floor.services, threads=2), floor.talk()
+
+    class Meanwhile(Executor):
+        def wait_ms(self, action: a.VendorAction, call: Call) -> int:
+            if isinstance(action, a.StartTranscription):
+                floor.hold(sid)
+            return super().wait_ms(action, call)
+
+    worker.executor = Meanwhile(floor.services)
+    now = floor.services.clock.now_ms()
+    while now + 1_000 > floor.services.clock.now_ms():
+        claim = floor.services.queue.claim("test", lease_ms=LEASE_MS)
+        if claim is not None:
+            worker._work_safely(claim)
+    assert floor.state(sid) == "paused"
+    assert not floor.vendors.requests(START, sid)
 
 
 def test_fault_26_both_vendors_down(floor: Floor) -> None:

@@ -220,10 +220,15 @@ def test_fault_27_a_worker_starts_before_redis(redis: object, redis_server: Redi
 
 def test_fault_6_every_key_of_a_call_expires(floor: Floor) -> None:
     """6, 7: what is kept for ever is a fixed number of lists; all that bears a call's name has a time to live."""
-    sid = floor.talk()
+    sid, services = floor.talk(), floor.services
     floor.reaches(sid, "transcribing")
-    floor.tell(sid, e.LegEnded(at=floor.services.clock.now_ms(), leg=sid))
+    now = services.clock.now_ms()
+    services.utterances.add(sid, "said", {"text": "hello", "role": "customer"}, now)
+    services.store.index("leg", "CA" + "d" * 32, sid, 60)
+    services.store.park(f"conference:{sid}", e.HoldReported(at=now))
+    floor.tell(sid, e.LegEnded(at=now, leg=sid))
     floor.reaches(sid, "ended")
+    until(lambda: services.redis.get(services.store.keys.of(sid).heard), 5, "what was said is kept")
     until(lambda: floor.call(sid).transcription.state is TranscriptionState.OFF, 5, "off")
     lasting = [
         name.decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 
@@ -54,9 +55,38 @@ def test_fault_creates_are_no_storm_and_come_back(floor: Floor, mood: Mood) -> N
     assert not floor.services.budgets.creates.is_open()
 
 
+def is_made(floor: Floor, sid: str) -> bool:
+    stream = floor.call(sid).current_stream
+    return stream is not None and stream.name != "asapp-1" and stream.sid is not None
+
+
 def is_requested(floor: Floor, sid: str) -> bool:
     stream = floor.call(sid).current_stream
     return stream is not None and stream.state == "requested" and stream.sid is not None
+
+
+def test_fault_24_a_third_of_the_creates_is_refused(make_floor: Callable[..., Floor]) -> None:
+    """24: within the account's places, a refused one again later, not all at once; who must not be heard is first."""
+    floor = make_floor(TWILIO_MAX_CONCURRENCY="4", WORKER_THREADS="16")
+    floor.vendors.moods[CREATE] = Mood(429, b'{"code": 20429}', after_s=0.1, every=3)
+    silenced, *sids = (floor.talk(number) for number in range(31))
+    for sid in (silenced, *sids):
+        floor.reaches(sid, "transcribing", 10)
+    for number, sid in enumerate(sids, start=1):
+        now = floor.services.clock.now_ms()
+        floor.tell(sid, e.StreamFailed(at=now, name="asapp-1", sid=f"MZ{number:032x}", error="31921"))
+    until(lambda: len(floor.vendors.requests(CREATE)) > 3, 5, "creates take all places")
+    began = time.monotonic()
+    floor.tell(silenced, e.ConsentWithdrawn(at=floor.services.clock.now_ms()))
+    own_stream = f"/Calls/{silenced}/Streams/"
+    until(lambda: floor.vendors.requests(own_stream), 5, "its stream is taken down")
+    assert floor.vendors.requests(own_stream)[0].at - began <= 1.0
+    until(lambda: all(is_made(floor, sid) for sid in sids), 20, "all are rebuilt")
+    assert floor.vendors.most_at_once(CREATE) <= 4
+    gaps = [later.at - earlier.at for sid in sids for earlier, later in itertools.pairwise(creates(floor, sid))]
+    assert gaps, "some were refused"
+    assert min(gaps) >= 1.0
+    assert max(gaps) - min(gaps) > 0.05
 
 
 def test_fault_24_stops_go_while_creates_are_refused(floor: Floor) -> None:
@@ -113,8 +143,8 @@ def test_fault_19_calls_that_need_a_url_wait_for_one_probe(vendors: Vendors, mak
     page = create_app(services=floor.services).test_client().get("/readyz")
     assert '"fetches":{"open":true' in page.text
     before, began = len(vendors.requests(URL)), time.monotonic()
-    until(lambda: len(vendors.requests(URL)) >= before + 2, 8, "probes go on")
-    assert len(vendors.requests(URL)) - before <= 2 + (time.monotonic() - began) / 2, "no storm"
+    until(lambda: len(vendors.requests(URL)) >= before + 4, 12, "probes go on")
+    assert len(vendors.requests(URL)) - before <= 1 + (time.monotonic() - began) / 2, "no storm"
     assert not creates(floor, sids[0])
     vendors.moods.clear()
     until(lambda: all(is_requested(floor, sid) for sid in sids), 5, "every stream is made")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +24,15 @@ _ASAPP = {
 
 @dataclass(frozen=True)
 class Mood:
-    """How one operation is answered: this status and body, after so many seconds."""
+    """How one operation is answered: this status and body, after so many seconds.
+
+    `every`: only one request of so many gets status and body; all take as long.
+    """
 
     status: int = 200
     body: bytes | None = None
     after_s: float = 0
+    every: int = 1
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,18 @@ class Vendors(loopback.Loopback):
         self.moods: dict[str, Mood] = {}
         self.asked: list[Asked] = []
         self.leg_status = "in-progress"
+        self._answered: list[tuple[str, float, float]] = []
+        self._counts: Counter[str] = Counter()
         owner = self
 
         class Handler(loopback.Handler):
             def answer(self) -> None:
                 body = self.body()
-                owner.asked.append(Asked(time.monotonic(), self.command, self.path, body))
-                mood = next((mood for part, mood in list(owner.moods.items()) if part in self.path), Mood())
+                began = time.monotonic()
+                owner.asked.append(Asked(began, self.command, self.path, body))
+                mood = owner.mood_for(self.path)
                 owner.stopped.wait(mood.after_s)
+                owner.note(self.path, began)
                 text = json.dumps(owner.answer(self.path)).encode() if mood.body is None else mood.body
                 self.send(mood.status, text)
 
@@ -64,6 +73,19 @@ class Vendors(loopback.Loopback):
     def __exit__(self, *error: object) -> None:
         self.stopped.set()
         super().__exit__(*error)
+
+    def mood_for(self, path: str) -> Mood:
+        part, mood = next(((part, mood) for part, mood in list(self.moods.items()) if part in path), ("", Mood()))
+        self._counts[part] += 1
+        return mood if self._counts[part] % mood.every == 0 else Mood(after_s=mood.after_s)
+
+    def note(self, path: str, began: float) -> None:
+        self._answered.append((path, began, time.monotonic()))
+
+    def most_at_once(self, part: str) -> int:
+        """How many requests of this part were under way at the same time, at the most."""
+        spans = [(began, ended) for path, began, ended in self._answered if part in path]
+        return max(sum(one <= at < other for one, other in spans) for at, _ in spans)
 
     def answer(self, path: str) -> dict[str, Any]:
         if "/2010-04-01/" not in path:
