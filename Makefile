@@ -47,7 +47,7 @@ test: check javascript
 	sh scripts/require-faketime.sh
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile tests/integration tests/contract
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/e2e
-	$(BIN)/python -m pytest -q tests/soak --ignore=tests/soak/test_one_process.py
+	$(BIN)/python -m pytest -q tests/soak
 	sh scripts/require-chromium.sh
 	$(MAKE) --no-print-directory tests/browser/axe/node_modules/.installed
 	$(BIN)/python -m pytest -q tests/browser
