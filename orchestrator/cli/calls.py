@@ -86,6 +86,11 @@ def _cells(call: Call) -> tuple[str, str, str, str, str]:
     return began, call.call_sid, state_of(call), agent, call.problem.id if call.problem else ""
 
 
+def _without_today(began: str) -> str:
+    """A table has no room for what goes without saying."""
+    return began.removeprefix(datetime.now(UTC).strftime("%m-%d "))
+
+
 def _counts(calls: list[Call]) -> str:
     by_state = Counter(state_of(call) for call in calls)
     told = [f"{by_state[state]} {state}" for state in _ORDER if by_state[state]]
@@ -123,12 +128,13 @@ def _watch_richly(look: Callable[[], list[Call]], every_s: float) -> None:
     def drawn() -> Group:
         calls = look()
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("began", "call", "state", "agent", "problem"):
-            table.add_column(title, no_wrap=title != "problem", overflow="ellipsis")
+        for title in ("began", "call", "state", "agent, problem"):
+            table.add_column(title, no_wrap=title in {"began", "call", "state"})
         for call in calls[: max(1, console.size.height - 3)]:
             began, sid, state, agent, problem = _cells(call)
             colour = _COLOURS.get(state, "bright_black")
-            table.add_row(began, sid, Text(state, style=colour), agent, Text(problem, style="red"))
+            last = Text.assemble(agent, (f"  {problem}" if problem else "", "red"), no_wrap=True, overflow="ellipsis")
+            table.add_row(_without_today(began), sid, Text(state, style=colour), last)
         return Group(Text(_counts(calls), style="bold"), table)
 
     with Live(drawn(), console=console, screen=True, auto_refresh=False) as live:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from orchestrator.cli.layout import width, wrapped_for_people
 from orchestrator.cli.reading import services
 from orchestrator.services import Services
 from orchestrator.transcripts.archive import Archive
@@ -18,6 +19,7 @@ from orchestrator.transcripts.coverage import coverage, summed
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _PAGE = 500
+_AGENT, _SHORTEST_AGENT = 1, 8
 _COLUMNS = ("day", "agent", "calls", "talk_s", "transcribed_s", "missing_s", "unwanted_s", "ratio")
 
 
@@ -70,15 +72,25 @@ def _table(rows: list[dict[str, Any]]) -> None:
     if not rows:
         click.echo("No calls ended in these days.")
         return
-    cells = [list(_COLUMNS), *[[_cell(row[name]) for name in _COLUMNS] for row in rows]]
+    cells = [[name.removesuffix("_s") for name in _COLUMNS], *[[_cell(row[name]) for name in _COLUMNS] for row in rows]]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
+    if sys.stdout.isatty():
+        too_wide = sum(widths) + 2 * (len(widths) - 1) - width()
+        widths[_AGENT] = max(_SHORTEST_AGENT, widths[_AGENT] - max(0, too_wide))
     for line in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        words = [_shortened(cell, wide).ljust(wide) for cell, wide in zip(line[: _AGENT + 1], widths, strict=False)]
+        figures = [cell.rjust(wide) for cell, wide in zip(line[_AGENT + 1 :], widths[_AGENT + 1 :], strict=True)]
+        click.echo("  ".join([*words, *figures]))
     causes = {
         name: sum(row[name] for row in rows if row["agent"] == "*")
         for name in ("stream-broken", "vendor-down", "start-late", "worker-gone")
     }
-    click.echo("missing by cause (s): " + ", ".join(f"{name} {seconds:g}" for name, seconds in causes.items()))
+    told = ", ".join(f"{name} {seconds:g}" for name, seconds in causes.items())
+    click.echo(wrapped_for_people("", f"All in seconds. Missing by cause: {told}", 0))
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _cell(value: object) -> str:

@@ -76,7 +76,7 @@ accepted_is_connected = true
 NUMBERS = tuple(f"+15555550{number}" for number in (100, 110, 111, 112, 113, 114, 115, 117, 118, 119))
 DESK_NUMBER = "+15555550114"
 """The number of a call flow that was there before this service; the desktop alone knows of its holds."""
-WORKSPACE_SID = "WS" + "0" * 32
+WORKSPACE_SID, WORKFLOW_SID = "WS" + "0" * 32, "WW" + "0" * 32
 _READY_S = 30.0
 _END_S = 30.0
 _LOOK_S = 0.05
@@ -132,9 +132,10 @@ class Stage:
         for number in NUMBERS:
             self._control("numbers", self._number(number))
         events = f"{self.service_url}/twilio/taskrouter-events"
-        self._control("workspace", {"workspace_sid": WORKSPACE_SID, "event_callback_url": events})
+        workspace = {"workspace_sid": WORKSPACE_SID, "event_callback_url": events, "workflows": [WORKFLOW_SID]}
+        self._control("workspace", workspace)
 
-    def _control(self, path: str, body: dict[str, str]) -> None:
+    def _control(self, path: str, body: Mapping[str, object]) -> None:
         requests.post(f"{self.twilio_url}/_emulator/{path}", json=body, timeout=5).raise_for_status()
 
     def _number(self, number: str) -> dict[str, str]:
@@ -149,9 +150,7 @@ class Stage:
     def _environment(self) -> dict[str, str]:
         profiles = self._folder / "profiles.toml"
         profiles.write_text(
-            _PROFILES.format(
-                survey=self._flows.survey_url, flow=self._flows.existing_flow_url, workflow="WW" + "0" * 32
-            )
+            _PROFILES.format(survey=self._flows.survey_url, flow=self._flows.existing_flow_url, workflow=WORKFLOW_SID)
         )
         return {
             "PORT": str(self._port),

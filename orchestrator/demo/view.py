@@ -74,14 +74,19 @@ class View:
 
     def _table(self, rows: list[Row]) -> Table:
         table = Table(box=SIMPLE_HEAD, expand=True, pad_edge=False)
-        for name, width in (("caller", 6), ("story", 34), ("state", 13), ("now", 26), ("last words", None)):
-            table.add_column(name, width=width, no_wrap=True, overflow="ellipsis")
+        for name, most in (("caller", 6), ("story", 60), ("state", 15), ("now", 26), ("last words", None)):
+            table.add_column(name, max_width=most, no_wrap=name in {"caller", "state"})
         for row in sorted(rows, key=lambda each: (each.state == "ended", -each.playing.began))[:_ROWS]:
             state = Text(row.state, style=_COLOURS.get(row.state, ""))
             step = row.problem or row.playing.trouble or ("archived" if row.is_archived else row.playing.step)
             words = "" if row.state == "ended" else row.words
-            table.add_row(f"…{row.playing.customer[-4:]}", row.playing.title, state, step, words)
+            table.add_row(f"…{row.playing.customer[-4:]}", _line(row.playing.title), state, _line(step), _line(words))
         return table
+
+
+def _line(text: str) -> Text:
+    """What gives way where room is short, and stays one line."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def _totals(rows: list[Row]) -> Text:

@@ -91,6 +91,14 @@ def test_it_shows_and_changes_nothing(twilio: Emulator, setup: Any) -> None:
     assert number(twilio)["voice_url"] == "https://old.example/voice"
 
 
+def test_a_workspace_keeps_its_workflows(twilio: Emulator) -> None:
+    """One that is set up again by those who name no workflows, as a scenario does, has those of before."""
+    twilio.post("workspace", {"workspace_sid": WORKSPACE, "event_callback_url": ""})
+    twilio.client.taskrouter.base_url = twilio.url
+    (kept,) = twilio.client.taskrouter.v1.workspaces(WORKSPACE).workflows.list()
+    assert kept.sid == WORKFLOW
+
+
 def test_it_applies_what_it_showed_and_is_then_content(twilio: Emulator, setup: Any) -> None:
     """The number and the workspace of its workflow point here; a second run has nothing to do."""
     assert setup(NUMBER, "--apply").exit_code == 0

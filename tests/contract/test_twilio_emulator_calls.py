@@ -206,9 +206,10 @@ def test_the_end_of_a_conference_sends_the_others_on(peer: Peer, twilio: Emulato
 
 
 def test_a_number_is_found_and_configured(peer: Peer, twilio: Emulator) -> None:
-    """The settings come back as they were given, fragment and all."""
+    """The settings come back as they were given, fragment and all; a method that nobody set is POST."""
     twilio.number()
     (number,) = twilio.client.incoming_phone_numbers.list(phone_number=NUMBER)
+    assert (number.voice_method, number.status_callback_method, number.voice_fallback_method) == ("POST",) * 3
     url = f"{peer.url}/voice#rc=3&rp=5xx,ct,rt"
     updated = number.update(voice_url=url, status_callback=f"{peer.url}/status")
     assert (updated.voice_url, updated.status_callback) == (url, f"{peer.url}/status")

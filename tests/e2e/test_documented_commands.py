@@ -32,7 +32,7 @@ ELSEWHERE = {
     r"pip install": "`make` installs from the same files before any test",
     r"make( |$)": "this run itself is one; that the targets exist is checked below",
     r"orchestrator (serve|worker)\b": "the processes of these tests, and tests/integration/web/test_processes.py",
-    r"orchestrator demo\b": "`make demo`; runs until Ctrl-C",
+    r"orchestrator demo\b": "runs until Ctrl-C; tests/e2e/test_demo.py",
     r"orchestrator emulate\b": "the emulators of these tests; run until they are ended",
     r"orchestrator calls --watch": "needs a terminal; tests/integration/cli/test_watching.py",
     r"orchestrator sinks\b": "needs a sink; tests/integration/transcripts/test_sink.py",

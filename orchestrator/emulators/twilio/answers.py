@@ -138,8 +138,13 @@ def number(account: "Account", found: Number) -> Json:
         "date_created": rfc2822(found.created),
         "date_updated": rfc2822(found.created),
         "uri": f"{account.path}/IncomingPhoneNumbers/{found.sid}.json",
-        **{name: found.settings.get(name, "") for name in NUMBER_SETTINGS},
+        **{name: found.settings.get(name) or _unset(name) for name in NUMBER_SETTINGS},
     }
+
+
+def _unset(name: str) -> str:
+    """Twilio's defaults: methods are POST, all else is empty."""
+    return "POST" if name.endswith("_method") else ""
 
 
 NUMBER_SETTINGS = (

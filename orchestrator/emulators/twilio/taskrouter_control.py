@@ -3,7 +3,7 @@
 ``POST /_emulator/workspace {"workspace_sid", "event_callback_url", "events_filter"?, "workflows"?}`` ·
 ``POST /_emulator/workers {"name", "identity", "sid"?}`` · ``GET /_emulator/tasks``. Both are set anew by name;
 they outlast a reset. ``events_filter`` is a comma-separated list, as the vendor's; an empty callback URL: no events;
-``workflows`` are the SIDs that REST shows.
+``workflows`` are the SIDs that REST shows, those of before where it is left out.
 """
 
 import asyncio
@@ -38,10 +38,9 @@ async def _workspace(request: web.Request) -> web.Response:
     account, given = request.app[ACCOUNT], await request.json()
     if not given.get("workspace_sid") or "event_callback_url" not in given:
         raise web.HTTPBadRequest(text="workspace_sid and event_callback_url are required")
-    events = events_of(str(given.get("events_filter") or ""))
-    account.router.workspace = Workspace(
-        given["workspace_sid"], given["event_callback_url"], events, tuple(given.get("workflows", ()))
-    )
+    events, before = events_of(str(given.get("events_filter") or "")), account.router.workspace
+    workflows = given.get("workflows", () if before is None else before.workflows)
+    account.router.workspace = Workspace(given["workspace_sid"], given["event_callback_url"], events, tuple(workflows))
     return web.json_response({"sid": given["workspace_sid"]}, status=201)
 
 

@@ -1,4 +1,4 @@
-"""`orchestrator calls --watch` on a terminal of its own."""
+"""Commands on a terminal of their own: `orchestrator calls --watch`, and tables of a terminal's width."""
 
 from __future__ import annotations
 
@@ -42,14 +42,15 @@ class Terminal:
     line: int
     drawn: str = field(default="")
 
-    def shows(self, text: str) -> None:
-        """Waits for it, from what was drawn since the last wait."""
+    def shows(self, text: str) -> str:
+        """Waits for it, from what was drawn since the last wait; what came before it."""
         deadline = time.monotonic() + DEADLINE_S
         while text not in self.drawn:
             assert time.monotonic() < deadline, self.drawn[-2000:]
             if select.select([self.line], [], [], 0.1)[0]:
                 self.drawn += os.read(self.line, 65_536).decode(errors="replace")
-        self.drawn = self.drawn.partition(text)[2]
+        before, _, self.drawn = self.drawn.partition(text)
+        return before
 
     def end(self) -> int:
         """Ctrl-C, and how it ended."""
@@ -98,6 +99,29 @@ def test_the_table_keeps_itself_up_to_date(services: Services, environment: dict
         shown.shows("1 call: 1 starting")
         shown.shows("amy")
         assert shown.end() == 0
+
+
+def test_a_table_fits_its_terminal(services: Services, environment: dict[str, str]) -> None:
+    """Long names of agents are cut on 80 columns, and no line is broken; what is not a terminal gets them whole."""
+    at = services.clock.now_ms()
+    agent = "client:agent-with-a-very-long-name-indeed"
+    services.store.apply(CALL, e.AgentConnected(at=at, agent_id=agent))
+    services.store.apply(CALL, e.LegEnded(at=at + 2_000, leg=CALL))
+    with terminal(environment, "coverage", columns=80) as shown:
+        lines = shown.shows("All in seconds").splitlines()
+    assert len(lines) == 3
+    assert all(len(line) <= 80 for line in lines), lines
+    assert "client:agent-" in lines[2]
+    assert agent not in lines[2]
+    whole = subprocess.run(
+        [sys.executable, "-m", "orchestrator", "coverage"],
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=True,
+    )
+    assert agent in whole.stdout
 
 
 @pytest.mark.usefixtures("services")
