@@ -2,13 +2,14 @@
 
 First the same words of the same role, the nearest in time; then words that differ a little and are closer still. The
 vendor's clock and the meaning of its timestamps are not known, so the usual distance between its times and ours is
-learnt from the words that occur once; until enough of them agree, the clocks are taken to be about the same.
+learnt from the words that occur once; until enough of them agree, the clocks are taken to be about the same. Audio that
+came late moves a stretch of the talk against the rest: near a longer utterance its own distance counts as well.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from statistics import median_low
 
@@ -28,6 +29,10 @@ LONG_WORDS = 4
 _SURE = 3
 """So many words that occur once tell how the clocks differ; from then on a short word is not looked for far off."""
 
+Skews = tuple[int, ...]
+"""How much later (ms) an utterance may end than the source's time for it says."""
+Rows = dict[str, list[int]]
+"""Positions of messages by their fingerprints."""
 Pairs = dict[int, Entry]
 """Position of a message -> the utterance that it is."""
 
@@ -43,13 +48,39 @@ def matched(entries: Sequence[Entry], items: Sequence[StoredMessage], prints: Se
             told[mark].append(index)
     once = [(known[mark][0], rows[0]) for mark, rows in told.items() if len(rows) == len(known.get(mark, ())) == 1]
     skew_ms, is_sure = _skew([entries[number].end - items[index].sent_at for number, index in once])
+    long, short = _by_length(told, items)
     found: dict[int, int] = {}
-    for mark, rows in told.items():
-        is_short = len(items[rows[0]].text.split()) < LONG_WORDS
-        within_ms = _SAME_MS if is_sure and is_short else _FAR_MS
-        found.update(_nearest(entries, known.get(mark, []), items, rows, skew_ms, within_ms))
-    found.update(_alike(entries, items, found, skew_ms))
+    for mark, rows in long.items():
+        found.update(_nearest(entries, known.get(mark, []), items, rows, [(skew_ms,)] * len(items), _FAR_MS))
+    distances = {index: entries[number].end - items[index].sent_at for index, number in found.items()}
+    skews = _with_neighbours(skew_ms, distances, len(items))
+    for mark, rows in short.items():
+        found.update(_nearest(entries, known.get(mark, []), items, rows, skews, _SAME_MS if is_sure else _FAR_MS))
+    found.update(_alike(entries, items, found, skews))
     return {index: entries[number] for index, number in found.items()}, skew_ms
+
+
+def _by_length(told: Mapping[str, list[int]], items: Sequence[StoredMessage]) -> tuple[Rows, Rows]:
+    """Long utterances, which are hardly said twice, and short ones."""
+    long = {mark: rows for mark, rows in told.items() if len(items[rows[0]].text.split()) >= LONG_WORDS}
+    return long, {mark: rows for mark, rows in told.items() if mark not in long}
+
+
+def _with_neighbours(skew_ms: int, known: Mapping[int, int], count: int) -> list[Skews]:
+    """The distances that each item may have: the usual one, and its nearest neighbours' whose own is known."""
+    before = _latest_known(range(count), known)
+    after = _latest_known(range(count - 1, -1, -1), known)[::-1]
+    return [(skew_ms, *(each for each in near if each is not None)) for near in zip(before, after, strict=True)]
+
+
+def _latest_known(order: Iterable[int], known: Mapping[int, int]) -> list[int | None]:
+    """At each item on the way the one that was known last."""
+    seen: int | None = None
+    return [seen := known.get(index, seen) for index in order]
+
+
+def _distance(entry: Entry, item: StoredMessage, skews: Skews) -> int:
+    return min(abs(item.sent_at + skew_ms - entry.end) for skew_ms in skews)
 
 
 def _skew(distances: list[int]) -> tuple[int, bool]:
@@ -69,22 +100,20 @@ def _nearest(
     numbers: list[int],
     items: Sequence[StoredMessage],
     rows: list[int],
-    skew_ms: int,
+    skews: Sequence[Skews],
     within_ms: int,
 ) -> dict[int, int]:
     """Pairs of the same words, the nearest in time first; of very many the first with the first."""
     if len(numbers) * len(rows) > _MANY_PAIRS:
         return dict(zip(rows, numbers, strict=False))
     distances = [
-        (abs(items[index].sent_at + skew_ms - entries[number].end), index, number)
-        for number in numbers
-        for index in rows
+        (_distance(entries[number], items[index], skews[index]), index, number) for number in numbers for index in rows
     ]
     return _first_come(sorted(each for each in distances if each[0] <= within_ms))
 
 
 def _alike(
-    entries: Sequence[Entry], items: Sequence[StoredMessage], found: dict[int, int], skew_ms: int
+    entries: Sequence[Entry], items: Sequence[StoredMessage], found: dict[int, int], skews: Sequence[Skews]
 ) -> dict[int, int]:
     """Pairs among what is left: the same role, close in time, nearly the same words."""
     taken = set(found.values())
@@ -93,10 +122,9 @@ def _alike(
     for index, item in enumerate(items):
         if index in found:
             continue
-        end = item.sent_at + skew_ms
         for number in free:
             entry = entries[number]
-            distance = abs(end - entry.end)
+            distance = _distance(entry, item, skews[index])
             if entry.role == item.role and distance <= _NEAR_MS and _is_alike(entry, item):
                 distances.append((distance, index, number))
     return _first_come(sorted(distances))

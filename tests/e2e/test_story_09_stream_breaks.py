@@ -54,7 +54,8 @@ def test_broken_stream_is_rebuilt(on_every_site: OnEachSite, scenario: str, numb
         # 5. The gap is shown with its reason; all else is there.
         assert_ended_clean(call)
         document = assert_archived_complete(call)
-        assert [gap["reason"] for gap in failures(document)] == ["stream-broken"], (document["gaps"], call.timeline())
+        why = f"{document['gaps']}; {[(each['at'], each['event']) for each in call.timeline()]}"
+        assert [gap["reason"] for gap in failures(document)] == ["stream-broken"], why
         assert [segment["agent_id"] for segment in document["segments"]] == ["amy", "amy"]
 
     on_every_site(story)

@@ -124,6 +124,23 @@ def test_stored_messages_that_were_heard_live_are_not_told_twice() -> None:
     assert len(utterances) == 3
 
 
+def test_a_short_utterance_of_a_stretch_whose_audio_came_late_is_not_told_twice() -> None:
+    """Offsets count the audio: where it came three seconds late, the vendor's times do, and the neighbours show it."""
+    words = {"good morning this is amy": 3, "I would like to change my address": 5, "and where do you live now": 7}
+    late = {"let me have a look at that": 10, "do for you": 12}
+    live = [
+        heard("c1", "customer", (end - 1) * 1_000, end * 1_000, text, 10_400 + end * 1_000 + late_ms)
+        for said, late_ms in ((words, 0), (late, 3_000))
+        for text, end in said.items()
+    ]
+    after = [
+        stored("customer", text, 10_400 + end * 1_000 + late_ms)
+        for said, late_ms in ((words, 0), (late, 3_000))
+        for text, end in said.items()
+    ]
+    assert [each.source for each in merged(given_call(), live, after)] == ["both"] * 5
+
+
 def test_what_only_the_vendor_kept_is_added_at_its_time() -> None:
     """A dropped real-time message comes back from the finished call, marked as such."""
     utterances = merged(
