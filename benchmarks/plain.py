@@ -1,11 +1,12 @@
-"""What the voice webhook is measured against: a bare Flask view, and an integration that asks ASAPP for each call.
+"""What the voice webhook is measured against: a bare view, the least with our promises, and one that asks ASAPP.
 
-Both are served with the very options of gunicorn that the service has, access log included; only the hooks that start
+All are served with the very options of gunicorn that the service has, access log included; only the hooks that start
 our own worker threads are left out. `python -m gunicorn --config benchmarks/plain.py "benchmarks.plain:bare()"`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 
@@ -14,6 +15,8 @@ from flask import Flask, Response, request
 
 from orchestrator import log
 from orchestrator.settings import Settings
+from orchestrator.store.connect import connect
+from orchestrator.twilio.signature import SignatureCheck
 from orchestrator.web.server import options
 
 URL_PATH = "/mg-autotranscribe/v1/twilio-media-stream-url"
@@ -36,6 +39,25 @@ def bare() -> Flask:
 
     @app.post("/twilio/voice")
     def voice() -> Response:
+        return Response(document, content_type="text/xml; charset=utf-8")
+
+    return app
+
+
+def least() -> Flask:
+    """No less will do: Twilio's signature is checked, the call is kept in Redis, and only then it is answered."""
+    app = Flask("least", static_folder=None)
+    document = DOCUMENT.format(url="wss://media.asapp.example/fake")
+    signature = SignatureCheck(_settings.public_base_url, _settings.signing_tokens)
+    store = connect(_settings.redis_url or "")
+
+    @app.post("/twilio/voice")
+    def voice() -> Response:
+        form = request.form
+        if not signature.is_valid(request.path, form.items(), request.headers.get("X-Twilio-Signature")):
+            return Response(status=403)
+        kept = json.dumps({"call_sid": form["CallSid"], "from": form["From"], "to": form["To"]})
+        store.set(f"least:{form['CallSid']}", kept, ex=60)
         return Response(document, content_type="text/xml; charset=utf-8")
 
     return app

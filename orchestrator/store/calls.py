@@ -31,7 +31,7 @@ from orchestrator.store.scripts import Script
 from orchestrator.store.shards import agree_on_shards
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from orchestrator.clock import Clock
     from orchestrator.core.call import Call
@@ -124,14 +124,13 @@ class CallStore(CallReader, Indexes, ParkedEvents):
             raise CallContended(call_sid, TRIES)
         return applied
 
-    def apply(
-        self, call_sid: str, event: Event, *, counts_of: Callable[[Call, Call], Mapping[str, float]] | None = None
-    ) -> Applied | None:
-        """Commits the event to the call whatever else commits meanwhile; None for an unknown call.
+    def apply(self, call_sid: str, event: Event) -> Applied | None:
+        """Commits the event to the call whatever else commits meanwhile; None for an unknown call."""
+        return self._apply_from(self.load(call_sid), call_sid, event)
 
-        `counts_of(before, after)`: counters to add beside those of the rules.
-        """
-        return self._apply_from(self.load(call_sid), call_sid, event, counts_of=counts_of)
+    def apply_to(self, call: Call, event: Event) -> Applied | None:
+        """The same for who has loaded the call just now: one round trip where nobody else has changed it since."""
+        return self._apply_from(call, call.call_sid, event)
 
     def commit(self, before: Call, event: Event, *, note: str = "") -> Applied | None:
         """Commits the event only if the call is still exactly `before`; None when it is not (plan again then)."""
@@ -140,21 +139,13 @@ class CallStore(CallReader, Indexes, ParkedEvents):
         except _Conflict:
             return None
 
-    def _apply_from(
-        self,
-        stored: Call | None,
-        call_sid: str,
-        event: Event,
-        *,
-        counts_of: Callable[[Call, Call], Mapping[str, float]] | None = None,
-    ) -> Applied | None:
+    def _apply_from(self, stored: Call | None, call_sid: str, event: Event) -> Applied | None:
         for attempt in range(TRIES):
             if stored is None:
                 return None
             after = self._rules.transition(stored, event)
-            more = counts_of(stored, after) if counts_of else {}
             try:
-                return self._commit(stored, after, event, more=more)
+                return self._commit(stored, after, event)
             except _Conflict as conflict:
                 stored = conflict.stored
             if attempt >= TRIES_AT_ONCE:  # many rivals: spread them, and look again, for what was told is old by then
@@ -169,7 +160,6 @@ class CallStore(CallReader, Indexes, ParkedEvents):
         event: Event,
         *,
         shared_indexes: Iterable[str] = (),
-        more: Mapping[str, float] | None = None,
         note: str = "",
     ) -> Applied:
         if not self._has_agreed:
@@ -179,9 +169,7 @@ class CallStore(CallReader, Indexes, ParkedEvents):
         is_changed = before is None or msgspec.structs.replace(after, version=stored_version) != before
         after = msgspec.structs.replace(after, version=stored_version + 1) if is_changed else before or after
         due, is_urgent = self._mark_for(after)
-        counters = {**self._rules.measure(before, after, event)}
-        for name, value in (more or {}).items():
-            counters[name] = counters.get(name, 0) + value
+        counters = self._rules.measure(before, after, event)
         keys = self._keys.of(after.call_sid)
         sent, sent_at = time.monotonic(), time.time_ns()
         reply = _commit_script.run(

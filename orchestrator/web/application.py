@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -25,6 +26,9 @@ from orchestrator.web import (
     transcripts,
     voice,
 )
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -67,7 +71,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     tracing.register(app, services)
     problems.register(app)
     is_https = services.settings.public_base_url.startswith("https:")
-    app.after_request(partial(_with_headers, tuple((_HEADERS | (_TLS_ONLY if is_https else {})).items())))
+    app.wsgi_app = _Strict(app.wsgi_app, _HEADERS | (_TLS_ONLY if is_https else {}))  # type: ignore[method-assign]
+    app.after_request(_of_no_kind)
     console.register(app, services)
     for blueprint in (voice.bp, callbacks.bp, transcripts.bp, api.bp, minting.bp, streams.bp, health.bp):
         app.register_blueprint(blueprint)
@@ -75,10 +80,27 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     return app
 
 
-def _with_headers(headers: tuple[tuple[str, str], ...], answer: Response) -> Response:
-    """A view may have set a stricter or looser one of its own. One look for all: this is done for each request."""
-    present = {name.lower() for name, _ in answer.headers}
-    answer.headers.extend((name, value) for name, value in headers if name.lower() not in present)
-    if answer.response in ([], [b""]) and answer.mimetype == "text/html":  # what Flask says of nothing at all
+class _Strict:
+    """Sends these headers with every answer that has none of the same name; a view may have set one of its own.
+
+    Around Flask, not in it: Flask checks and copies each header of each answer, and these are always the same.
+    """
+
+    def __init__(self, app: WSGIApplication, headers: Mapping[str, str]) -> None:
+        self._app = app
+        self._headers = [(name.lower(), (name, value)) for name, value in headers.items()]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, sent: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
+            present = {name.lower() for name, _ in sent}
+            strict = [header for name, header in self._headers if name not in present]
+            return start_response(status, [*sent, *strict], *error)
+
+        return self._app(environ, start)
+
+
+def _of_no_kind(answer: Response) -> Response:
+    """Takes away what Flask says of nothing at all."""
+    if answer.response in ([], [b""]) and answer.mimetype == "text/html":
         del answer.headers["Content-Type"]
     return answer

@@ -71,7 +71,7 @@ def form_items() -> list[tuple[str, str]]:
 
 def readable(text: str) -> str:
     """What can be stored and shown: a replacement character for each byte that was no UTF-8."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def raw_target() -> str:

@@ -208,7 +208,7 @@ class Worker:
         store, clock = self.services.store, self.services.clock
         call = store.load(held.claim.key)
         if call is not None and call.in_flight is not None:
-            applied = store.apply(call.call_sid, e.ActionAbandoned(at=clock.now_ms(), attempt=call.in_flight.attempt))
+            applied = store.apply_to(call, e.ActionAbandoned(at=clock.now_ms(), attempt=call.in_flight.attempt))
             call = None if applied is None else applied.after
         for _ in range(_STEPS_PER_CLAIM):
             if call is None or held.is_lost:
@@ -304,7 +304,7 @@ class Worker:
                 time.sleep(_STORE_PAUSE_S)
 
     def _applied(self, call: Call, event: e.Event) -> Call | None:
-        applied = self.services.store.apply(call.call_sid, event)
+        applied = self.services.store.apply_to(call, event)
         return None if applied is None else applied.after
 
 

@@ -362,13 +362,57 @@ def test_an_event_of_a_newer_release_stays_in_the_timeline(redis: Redis, store: 
     assert entry.event is None
 
 
-def test_infinite_counters_are_left_out(store: CallStore, arrived: Arrive) -> None:
+def test_infinite_counters_are_left_out(redis: Redis, arrived: Arrive) -> None:
     """A measure that cannot be added does not break the commit."""
+    told = {"bad": float("inf"), "events": 2, "extra": 0.5}
+    rules = Rules(
+        begin=lambda event: Call(call_sid=event.call_sid, profile=event.profile, created_at=event.at),
+        transition=lambda call, _event: call,
+        reconcile=lambda _call, _now: SimpleNamespace(action=None, look_again_at=None),
+        measure=lambda _before, _after, _event: told,
+    )
+    store = CallStore(redis, rules=rules, clock=ManualClock(), call_ttl_s=3600)
+
     store.begin(arrived())
 
-    store.apply("CA1", AUDIT, counts_of=lambda _before, _after: {"bad": float("inf"), "events": 2, "extra": 0.5})
+    assert store.counters() == {"events": 2.0, "extra": 0.5}
 
-    assert store.counters() == {"events": 4.0, "extra": 0.5}
+
+def test_who_knows_the_call_need_not_load_it(store: CallStore, redis: Redis, arrived: Arrive) -> None:
+    """`apply_to` reads nothing before it commits."""
+    known = store.begin(arrived()).after
+    reads = _reads(redis)
+
+    applied = store.apply_to(known, AUDIT)
+
+    assert applied is not None
+    assert store.load("CA1") == applied.after
+    assert _reads(redis) - reads == 1  # the line above
+
+
+def test_who_knows_the_call_of_a_moment_ago_loses_nothing(store: CallStore, arrived: Arrive) -> None:
+    """`apply_to` commits on top of whatever became known since."""
+    known = store.begin(arrived()).after
+    store.apply("CA1", AUDIT)
+
+    applied = store.apply_to(known, AUDIT)
+
+    assert applied is not None
+    assert applied.after.version == 3
+    assert store.load("CA1") == applied.after
+
+
+def test_who_knows_a_call_that_is_gone_is_told_so(store: CallStore, redis: Redis, arrived: Arrive) -> None:
+    """`apply_to` brings no call back."""
+    known = store.begin(arrived()).after
+    redis.delete(store.keys.of("CA1").document)
+
+    assert store.apply_to(known, AUDIT) is None
+    assert store.load("CA1") is None
+
+
+def _reads(redis: Redis) -> int:
+    return int(redis.execute_command("INFO", "commandstats").get("cmdstat_hget", {"calls": 0})["calls"])
 
 
 def test_codec_keeps_every_field(store: CallStore, arrived: Arrive) -> None:
