@@ -214,10 +214,16 @@ class Settings:
         """The desktop API's keys valid now; a malformed entry of a file changed later is left out."""
         return tuple(key for key in map(parse_api_key, self.agent_api_keys.values()) if key is not None)
 
-    def console_logins(self) -> dict[str, str]:
-        """Console users: name to password or werkzeug hash; an entry without both is left out."""
-        pairs = (entry.partition(":") for entry in self.console_users.values())
-        return {name: password for name, _, password in pairs if name and password}
+    def console_logins(self) -> dict[str, list[str]]:
+        """Console users: name to passwords or werkzeug hashes, two of them during a rotation.
+
+        An entry without both is left out.
+        """
+        logins: dict[str, list[str]] = {}
+        for name, _, password in (entry.partition(":") for entry in self.console_users.values()):
+            if name and password:
+                logins.setdefault(name, []).append(password)
+        return logins
 
 
 def parse_api_key(entry: str) -> ApiKey | None:

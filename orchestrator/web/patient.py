@@ -1,4 +1,4 @@
-"""gunicorn's thread worker, hardened against clients that are slow on purpose or by accident.
+"""gunicorn's thread worker, hardened against clients that are slow on purpose or by accident, and against their number.
 
 Two things of gthread let a few such clients keep everybody waiting (gunicorn 27.0.1): a connection in the middle of a
 head or body holds its thread for ever, and the end of a connection is waited for on the thread that accepts new ones,
@@ -8,21 +8,30 @@ on threads of their own. `threads` (see `orchestrator.web.server`) says how many
 A body that is too large is refused unread, so its connection ends with the answer. An application may not say so
 (`Connection` is the server's header), and gunicorn says `keep-alive` and then hangs up: here it is told beforehand.
 What comes in chunks announces no size; of that the first 64 KiB beyond the answer are read, then the line is closed.
+
+A third ends the worker, and all callers with it: no file is left for one more connection. Here that one waits in the
+kernel's queue until somebody has hung up.
 """
 
 from __future__ import annotations
 
 import errno
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
+from orchestrator.log import get_logger
 from orchestrator.web.context import MAX_BODY
 
 READ_S = 10.0
+_OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_WITHOUT_FILES_S = 0.05
+_TOLD_EVERY_S = 10.0
 _ENDING_AT_ONCE = 32
+_log = get_logger("orchestrator.web.patient")
 
 
 class _Line(socket.socket):
@@ -63,6 +72,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
 
     def init_process(self) -> None:
         self.ending = ThreadPoolExecutor(_ENDING_AT_ONCE, thread_name_prefix="ending")
+        self._told_at = float("-inf")
         super().init_process()
 
     def accept(self, listener: Any) -> None:
@@ -70,7 +80,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         try:
             accepted, address = listener.accept()
         except OSError as error:
-            if error.errno not in {errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK}:
+            if error.errno in _OUT_OF_FILES:
+                self._wait_for_files(error)
+            elif error.errno not in {errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK}:
                 raise
             return
         self.nr_conns += 1
@@ -85,3 +97,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
         if int(announced) > MAX_BODY:
             req.force_close()
         return super().handle_request(req, conn)
+
+    def _wait_for_files(self, error: OSError) -> None:
+        """A moment, in which those who are connected may hang up; the poller would ask again at once."""
+        if time.monotonic() - self._told_at > _TOLD_EVERY_S:
+            self._told_at = time.monotonic()
+            _log.error("out of files", why=error.strerror, connections=self.nr_conns)
+        time.sleep(_WITHOUT_FILES_S)

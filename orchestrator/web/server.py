@@ -75,7 +75,7 @@ def begin_work(worker: Any) -> None:
 def open_files() -> int:
     """How many files and sockets this process may have open, after it asked for all that it may ask for.
 
-    gunicorn's worker dies of an `accept` that fails for want of one, so streams must leave some.
+    Whoever comes when there is none left waits, so streams must leave some.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)

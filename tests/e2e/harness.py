@@ -31,6 +31,7 @@ from tests.e2e.processes import READY_S, ROOT, Process, free_port, poll, procfil
 from tests.e2e.unconfirmed import DOCUMENTED, Switched
 
 ACCOUNT_SID, AUTH_TOKEN = "AC" + "e" * 32, "fake-auth-token"
+API_KEY, API_SECRET = "SK" + "e" * 32, "fake-api-secret"
 ASAPP_ID, ASAPP_SECRET = "fake-asapp-id", "fake-asapp-secret"
 DESKTOP_KEY, READ_KEY = "fake-desktop-key", "fake-read-key"
 METRICS_TOKEN, WEBHOOK_SECRET = "fake-metrics-token", "fake-webhook-secret"
@@ -137,7 +138,7 @@ class Site:
         speed, ca_file = ["--speed", str(self.speed)], ["--ca-file", str(self.folder / "asapp-ca.pem")]
         hook = ["--webhook-url", f"{self.web_url}/asapp/transcripts", "--webhook-secret", WEBHOOK_SECRET]
         keys = ["--api-id", ASAPP_ID, "--api-secret", ASAPP_SECRET]
-        account = ["--account-sid", ACCOUNT_SID, "--auth-token", AUTH_TOKEN]
+        account = ["--account-sid", ACCOUNT_SID, "--auth-token", AUTH_TOKEN, "--api-key", f"{API_KEY}:{API_SECRET}"]
         asapp_switches, twilio_switches = _switches(self.switched.asapp), _switches(self.switched.twilio)
         asapp = self._run("asapp", [*emulate, "asapp", *speed, *ca_file, *keys, *hook, *asapp_switches])
         twilio = self._run("twilio", [*emulate, "twilio", *speed, *ca_file, *account, *twilio_switches])

@@ -173,13 +173,14 @@ def test_nothing_secret_shows_itself() -> None:
 
 
 def test_api_keys_and_console_users_are_read() -> None:
-    """A key may be for reading only; a hashed password keeps its colons."""
-    settings = read(AGENT_API_KEYS="desk:k1, board:k2:read", CONSOLE_USERS="amy:scrypt:32768:8:1$salt$hash")
+    """A key may be for reading only; a hashed password keeps its colons; a user may have two."""
+    users = "amy:scrypt:32768:8:1$salt$hash,ben:old,ben:new"
+    settings = read(AGENT_API_KEYS="desk:k1, board:k2:read", CONSOLE_USERS=users)
     assert [(key.name, key.key, key.is_read_only) for key in settings.api_keys()] == [
         ("desk", "k1", False),
         ("board", "k2", True),
     ]
-    assert settings.console_logins() == {"amy": "scrypt:32768:8:1$salt$hash"}
+    assert settings.console_logins() == {"amy": ["scrypt:32768:8:1$salt$hash"], "ben": ["old", "new"]}
 
 
 def test_shared_keys_are_read() -> None:

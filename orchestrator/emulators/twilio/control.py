@@ -111,12 +111,15 @@ async def _clear_faults(request: web.Request) -> web.Response:
 async def _rotate(request: web.Request) -> web.Response:
     """From now on requests are signed with this `auth_token`, and REST wants it; the one before is worth nothing.
 
-    With a `shared_key` (`name:secret`) webhooks are signed with that instead.
+    With a `shared_key` (`name:secret`) webhooks are signed with that instead. `api_keys` (SID to secret) are all that
+    REST takes beside the token.
     """
     account, given = request.app[ACCOUNT], await request.json()
     if "auth_token" in given:
         account.settings = dataclasses.replace(account.settings, auth_token=str(given["auth_token"]))
         account.hooks.token = account.settings.auth_token
+    if "api_keys" in given:
+        account.settings = dataclasses.replace(account.settings, api_keys=dict(given["api_keys"]))
     if "shared_key" in given:
         name, _, secret = str(given["shared_key"]).partition(":")
         account.hooks.shared_key = (name, secret) if secret else None

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from flask import g, request
 
 from orchestrator.hosts import is_loopback
-from orchestrator.web.console.users import proof_of
+from orchestrator.web.console.users import GUEST
 from orchestrator.web.context import services
 
 
@@ -38,5 +38,5 @@ def signed_in() -> Any:
         return None
     sessions, name = services().sessions, services().settings.console_guest
     services().audit.record(name, "signed-in", detail="guest")
-    g.opened_token = sessions.open(name, proof_of(name))
+    g.opened_token = sessions.open(name, GUEST)
     return sessions.find(g.opened_token)

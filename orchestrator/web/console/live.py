@@ -14,7 +14,7 @@ from orchestrator.feeds.view import CHANGE, View
 from orchestrator.web import streams
 from orchestrator.web.console.one_call import known
 from orchestrator.web.console.pages import bp
-from orchestrator.web.console.users import proof_of
+from orchestrator.web.console.users import is_good
 from orchestrator.web.context import services
 
 
@@ -31,4 +31,4 @@ def live() -> Response:
 def _recheck() -> Callable[[], bool]:
     """Whether the session lasts, as far as can be told without asking Redis."""
     session, settings, clock = g.session, services().settings, services().clock
-    return lambda: proof_of(session.name, settings) == session.proof and clock.now_ms() < session.until
+    return lambda: is_good(session, settings) and clock.now_ms() < session.until

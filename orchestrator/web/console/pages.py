@@ -19,7 +19,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.web.console import charts, guests, playbook, words
 from orchestrator.web.console.floor import Floor
 from orchestrator.web.console.rows import need_of
-from orchestrator.web.console.users import cookie_name, proof_of, set_cookie
+from orchestrator.web.console.users import cookie_name, is_good, set_cookie
 from orchestrator.web.context import services
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _enter() -> AnyResponse | None:
 def _session() -> Any:
     token = request.cookies.get(cookie_name(), "")
     found = services().sessions.find(token) if token else None
-    return found if found is not None and hmac.compare_digest(found.proof, proof_of(found.name)) else None
+    return found if found is not None and is_good(found) else None
 
 
 def check_form(token: str) -> None:

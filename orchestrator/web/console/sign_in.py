@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from orchestrator.web.console import guests
 from orchestrator.web.console.pages import bp, floor, page
-from orchestrator.web.console.users import cookie_name, is_right, proof_of, set_cookie
+from orchestrator.web.console.users import GUEST, cookie_name, proof_of, set_cookie
 from orchestrator.web.context import services
 
 TRIES_OF_NAME_AND_ADDRESS = 5
@@ -51,7 +51,7 @@ def sign_in() -> AnyResponse:
     if not token or not hmac.compare_digest(request.form.get("form_token", "").encode(), token.encode()):
         return _form(403, said="This form was too old. Please try again.")
     if "guest" in request.form and guests.is_guest():
-        return _opened(services().settings.console_guest, "guest")
+        return _opened(services().settings.console_guest, GUEST, "guest")
     name = request.form.get("name", "").strip()[:_LONGEST]
     wait_s = services().sessions.count_try(_limits(name))
     if wait_s:
@@ -60,11 +60,12 @@ def sign_in() -> AnyResponse:
         answer = _form(429, said=said, name=name)
         answer.headers["Retry-After"] = str(wait_s)
         return answer
-    if not is_right(name, request.form.get("password", "")[:_LONGEST]):
+    proof = proof_of(name, request.form.get("password", "")[:_LONGEST])
+    if proof is None:
         services().audit.record(name if _is_user(name) else "unknown", "failed-to-sign-in")
         return _form(401, said="Name or password is wrong.", name=name)
     services().sessions.forget_tries(_limits(name)[0][0])
-    return _opened(name, "password")
+    return _opened(name, proof, "password")
 
 
 def _is_user(name: str) -> bool:
@@ -81,10 +82,10 @@ def _limits(name: str) -> list[tuple[str, int]]:
     ]
 
 
-def _opened(name: str, how: str) -> AnyResponse:
+def _opened(name: str, proof: str, how: str) -> AnyResponse:
     services().audit.record(name, "signed-in", detail=how)
     answer = redirect(_next(), 303)
-    g.opened_token = services().sessions.open(name, proof_of(name))
+    g.opened_token = services().sessions.open(name, proof)
     return answer
 
 

@@ -10,9 +10,11 @@ from flask import Response
 from werkzeug.security import check_password_hash
 
 from orchestrator.settings import Settings
-from orchestrator.store.sessions import LONGEST_S
+from orchestrator.store.sessions import LONGEST_S, Session
 from orchestrator.web.context import services
 
+GUEST = "guest"
+"""The proof of a session that no password opened."""
 _HASHES = ("scrypt:", "pbkdf2:")
 _AT_ONCE = 2
 _PATIENCE_S = 3.0
@@ -20,16 +22,20 @@ _checking = threading.BoundedSemaphore(_AT_ONCE)
 """A password's hash is made to be dear: a flood of tries must not take the web process's time from callers."""
 
 
-def is_right(name: str, password: str) -> bool:
-    """Whether this is a user's password. An unknown name costs what a known one does."""
+def proof_of(name: str, password: str) -> str | None:
+    """What signs this user in, as a digest for the session; None where it is no password of theirs.
+
+    An unknown name costs what a known one does.
+    """
     logins = services().settings.console_logins()
-    entry = logins.get(name) or next(iter(logins.values()), "")
-    if not entry or not _checking.acquire(timeout=_PATIENCE_S):
-        return False
+    entries = logins.get(name) or next(iter(logins.values()), [])
+    if not entries or not _checking.acquire(timeout=_PATIENCE_S):
+        return None
     try:
-        return _matches(entry, password) and name in logins
+        fitting = [entry for entry in entries if _matches(entry, password)]
     finally:
         _checking.release()
+    return _proof(name, fitting[0]) if fitting and name in logins else None
 
 
 def _matches(entry: str, password: str) -> bool:
@@ -42,13 +48,17 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def proof_of(name: str, settings: Settings | None = None) -> str:
-    """A digest of what signs this name in now; sessions opened with anything else have ended."""
+def _proof(name: str, entry: str) -> str:
+    return _digest(f"{name}:{entry}").hex()
+
+
+def is_good(session: Session, settings: Settings | None = None) -> bool:
+    """Whether what opened this session would open one now; sessions opened with anything else have ended."""
     settings = settings or services().settings
-    entry = settings.console_logins().get(name, "")
-    if not entry and name == settings.console_guest:
-        return "guest"
-    return _digest(f"{name}:{entry}").hex() if entry else "nobody"
+    proofs = [_proof(session.name, entry) for entry in settings.console_logins().get(session.name, [])]
+    if session.name == settings.console_guest:
+        proofs.append(GUEST)
+    return any(hmac.compare_digest(session.proof, proof) for proof in proofs)
 
 
 def _is_secure() -> bool:

@@ -3,53 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-import requests
+from standardwebhooks import Webhook, WebhookVerificationError
 
-from tests.e2e.faults.talks import PATIENCE_S, Talk
-from tests.e2e.harness import (
-    ASAPP_ID,
-    ASAPP_SECRET,
-    AUTH_TOKEN,
-    DESKTOP_KEY,
-    METRICS_TOKEN,
-    NUMBER,
-    READ_KEY,
-    WEBHOOK_SECRET,
-    Site,
+from tests.e2e.faults.secrets import (
+    FIRST,
+    PASSWORD,
+    REFUSED,
+    SHARED_NAME,
+    SHARED_SECRET,
+    SINK_SECRET,
+    WELCOME,
+    Files,
+    Held,
+    is_signed_in,
+    sign_in,
 )
-from tests.e2e.signing import post_signed
+from tests.e2e.faults.talks import PATIENCE_S, Talk
+from tests.e2e.harness import API_KEY, API_SECRET, AUTH_TOKEN, DESKTOP_KEY, METRICS_TOKEN, WEBHOOK_SECRET, Site
+from tests.e2e.processes import poll
 from tests.e2e.world import assert_ended_clean
+from tests.scripted_http import Asked, ScriptedServer, answer
 
-FIRST = {
-    "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
-    "TWILIO_AUTH_TOKEN_SECONDARY": "fake-unused-token",
-    "ASAPP_API_ID": ASAPP_ID,
-    "ASAPP_API_SECRET": ASAPP_SECRET,
-    "TRANSCRIPT_WEBHOOK_SECRET": WEBHOOK_SECRET,
-    "AGENT_API_KEYS": f"desktop:{DESKTOP_KEY},dashboard:{READ_KEY}:read",
-    "METRICS_TOKEN": METRICS_TOKEN,
-}
-NEW_TOKEN, NEW_ID, NEW_SECRET = "fake-new-token", "fake-new-id", "fake-new-secret"
-NEW_HOOK, NEW_KEY, NEW_METRICS = "fake-new-hook", "fake-new-key", "fake-new-metrics"
-
-
-class Files:
-    """A folder of secrets, as a platform mounts them: each file is replaced as a whole."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        for name, value in FIRST.items():
-            self.put(name, value)
-
-    def put(self, name: str, value: str) -> None:
-        (self.folder / "new").write_text(value)
-        (self.folder / "new").rename(self.folder / name)
-
-    def environment(self) -> dict[str, str]:
-        return dict.fromkeys(FIRST, "") | {f"{name}_FILE": str(self.folder / name) for name in FIRST}
+NEW_ID, NEW_SECRET, NEW_HOOK = "fake-new-id", "fake-new-secret", "fake-new-hook"
+NEW_API_KEY, NEW_API_SECRET = "SK" + "d" * 32, "fake-new-api-secret"
+NEW_SINK_SECRET = "whsec_ZmFrZS1uZXctb2YtMjQtYnl0ZXMtISEhISE="
+OLD = Held(AUTH_TOKEN, SHARED_SECRET, DESKTOP_KEY, METRICS_TOKEN, PASSWORD)
+NEW = Held("fake-new-token", "fake-new-shared", "fake-new-key", "fake-new-metrics", "fake-new-password")
+ARCHIVED_S = 60.0
 
 
 @pytest.fixture
@@ -58,71 +42,98 @@ def files(tmp_path: Path) -> Files:
 
 
 @pytest.fixture
-def site(files: Files) -> Iterator[Site]:
-    with Site(environment=files.environment()) as running:
+def sink() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        server.otherwise = answer(200, {})
+        yield server
+
+
+@pytest.fixture
+def site(files: Files, sink: ScriptedServer) -> Iterator[Site]:
+    with Site(environment={**files.environment(), "SINK_URL": f"{sink.url}/calls"}) as running:
         yield running
 
 
-def voice(site: Site, token: str) -> int:
-    form = {"CallSid": "CA" + "d" * 32, "From": "+15555550199", "To": NUMBER, "Direction": "inbound"}
-    return post_signed(site, "/twilio/voice-fallback", form, token=token).status_code
+def is_told(sink: ScriptedServer, call_sid: str) -> Asked | None:
+    return next((each for each in sink.asked if call_sid.encode() in each.body), None)
 
 
-def api(site: Site, key: str) -> int:
-    headers = {"Authorization": f"Bearer {key}"}
-    return requests.get(f"{site.web_url}/api/v1/calls", headers=headers, timeout=10).status_code
+def is_signed(message: Asked, secret: str) -> bool:
+    try:
+        Webhook(secret).verify(message.body, message.headers)
+    except WebhookVerificationError:
+        return False
+    return True
 
 
-def metrics(site: Site, token: str) -> int:
-    return requests.get(f"{site.web_url}/metrics", headers={"Authorization": f"Bearer {token}"}, timeout=10).status_code
-
-
-def answers(site: Site, *, new: bool) -> list[int]:
-    token, key, metric = (NEW_TOKEN, NEW_KEY, NEW_METRICS) if new else (AUTH_TOKEN, DESKTOP_KEY, METRICS_TOKEN)
-    return [voice(site, token), api(site, key), metrics(site, metric)]
-
-
-def test_fault_50_every_secret_is_rotated_under_a_call(site: Site, files: Files) -> None:
+def test_fault_50_every_secret_is_rotated_under_a_call(site: Site, files: Files, sink: ScriptedServer) -> None:
     """50: first both values count, then the vendors change over, then the old ones count for nothing."""
-    talk = Talk(site)
+    talk, other = Talk(site), Talk(site)
     talk.play("customer calls", "agent amy joins", "wait until transcribing", "wait until heard customer-speech")
     pids = [process.pid for process in site.processes]
-    assert answers(site, new=False) == [200, 200, 200]
-    assert answers(site, new=True) == [403, 401, 401]
+    assert OLD.answers(site) == WELCOME
+    assert NEW.answers(site) == REFUSED
+    browser = sign_in(site, PASSWORD)[1]
 
-    # 1. Both values are in force for what is checked here.
-    files.put("TWILIO_AUTH_TOKEN_SECONDARY", NEW_TOKEN)
-    files.put("TRANSCRIPT_WEBHOOK_SECRET", f"{WEBHOOK_SECRET},{NEW_HOOK}")
-    files.put("AGENT_API_KEYS", f"desktop:{DESKTOP_KEY},desktop:{NEW_KEY}")
-    files.put("METRICS_TOKEN", f"{METRICS_TOKEN},{NEW_METRICS}")
-    assert answers(site, new=False) == answers(site, new=True) == [200, 200, 200]
+    # 1. Both values are in force for what is checked here, and both sign what is sent to the sink.
+    files.put(
+        TWILIO_AUTH_TOKEN_SECONDARY=NEW.token,
+        TWILIO_SHARED_KEYS=f"{SHARED_NAME}:{SHARED_SECRET},{SHARED_NAME}:{NEW.shared_secret}",
+        TRANSCRIPT_WEBHOOK_SECRET=f"{WEBHOOK_SECRET},{NEW_HOOK}",
+        AGENT_API_KEYS=f"desktop:{DESKTOP_KEY},desktop:{NEW.key}",
+        METRICS_TOKEN=f"{METRICS_TOKEN},{NEW.metrics}",
+        CONSOLE_USERS=f"amy:{PASSWORD},amy:{NEW.password}",
+        SINK_SECRET=f"{SINK_SECRET},{NEW_SINK_SECRET}",
+    )
+    assert OLD.answers(site) == NEW.answers(site) == WELCOME
+    assert is_signed_in(site, browser)
     talk.play("customer is held", "wait until paused", "customer is unheld", "wait until transcribing")
+    other.play("customer calls", "agent ben joins", "wait until transcribing", "customer hangs up")
+    message = poll(lambda: is_told(sink, other.call.sid), ARCHIVED_S, "the sink is told of the other call")
+    assert is_signed(message, SINK_SECRET)
+    assert is_signed(message, NEW_SINK_SECRET)
 
-    # 2. The vendors change over, and what we send them follows.
-    site.twilio("credentials", {"auth_token": NEW_TOKEN})
-    files.put("TWILIO_AUTH_TOKEN", NEW_TOKEN)
+    # 2. The vendors change over, and what we send them follows; Twilio's REST is asked with the API key alone.
+    site.twilio("credentials", {"api_keys": {API_KEY: API_SECRET, NEW_API_KEY: NEW_API_SECRET}})
+    files.put(TWILIO_API_KEY=NEW_API_KEY, TWILIO_API_SECRET=NEW_API_SECRET)
+    shared_key = f"{SHARED_NAME}:{NEW.shared_secret}"
+    new_keys = {NEW_API_KEY: NEW_API_SECRET}
+    site.twilio("credentials", {"auth_token": NEW.token, "api_keys": new_keys, "shared_key": shared_key})
     site.asapp("credentials", {"api_id": NEW_ID, "api_secret": NEW_SECRET})
-    files.put("ASAPP_API_ID", NEW_ID)
-    files.put("ASAPP_API_SECRET", NEW_SECRET)
+    files.put(ASAPP_API_ID=NEW_ID, ASAPP_API_SECRET=NEW_SECRET)
     site.asapp("webhook", {"url": f"{site.web_url}/asapp/transcripts", "secret": NEW_HOOK})
+    talk.play("stream breaks with error-then-stopped")
+    poll(talk.call.created_streams, PATIENCE_S, "another stream is asked for by REST")
+    talk.settles("transcribing", PATIENCE_S)
+    assert {row["status"] for row in talk.call.created_streams()} == {HTTPStatus.OK}
+    files.put(TWILIO_AUTH_TOKEN=NEW.token)
     talk.play("customer is held", "wait until paused", "customer is unheld", "wait until transcribing")
     talk.play("wait until heard customer-speech again")
 
-    # 3. The old values are taken away.
-    files.put("TWILIO_AUTH_TOKEN_SECONDARY", "fake-unused-token")
-    files.put("TRANSCRIPT_WEBHOOK_SECRET", NEW_HOOK)
-    files.put("AGENT_API_KEYS", f"desktop:{DESKTOP_KEY}x,desktop:{NEW_KEY}")
-    files.put("METRICS_TOKEN", NEW_METRICS)
-    assert answers(site, new=True) == [200, 200, 200]
-    assert answers(site, new=False) == [403, 401, 401]
+    # 3. The old values are taken away, and with them what they opened.
+    files.put(
+        TWILIO_AUTH_TOKEN_SECONDARY=FIRST["TWILIO_AUTH_TOKEN_SECONDARY"],
+        TWILIO_SHARED_KEYS=shared_key,
+        TRANSCRIPT_WEBHOOK_SECRET=NEW_HOOK,
+        AGENT_API_KEYS=f"desktop:{DESKTOP_KEY}x,desktop:{NEW.key}",
+        METRICS_TOKEN=NEW.metrics,
+        CONSOLE_USERS=f"amy:{NEW.password}",
+        SINK_SECRET=NEW_SINK_SECRET,
+    )
+    assert NEW.answers(site) == WELCOME
+    assert OLD.answers(site) == REFUSED
+    assert not is_signed_in(site, browser)
 
-    # 4. Nothing was lost on the way: the call in both vendors' eyes, and every transcript and callback.
-    files.put("AGENT_API_KEYS", f"desktop:{DESKTOP_KEY},desktop:{NEW_KEY}")
+    # 4. Nothing was lost on the way: the call in both vendors' eyes, every transcript and callback, and the sink.
+    files.put(AGENT_API_KEYS=f"desktop:{DESKTOP_KEY},desktop:{NEW.key}")
     talk.play("customer is held", "wait until paused", "customer is unheld", "wait until transcribing")
     talk.settles("transcribing", PATIENCE_S)
     talk.play("customer hangs up")
     assert_ended_clean(talk.call)
     assert {row["status"] for row in talk.call.deliveries("stream-status")} <= {204}
     assert {row["status"] for row in site.asapp("webhooks", guid=talk.call.sid)} == {200}
+    message = poll(lambda: is_told(sink, talk.call.sid), ARCHIVED_S, "the sink is told of the call")
+    assert is_signed(message, NEW_SINK_SECRET)
+    assert not is_signed(message, SINK_SECRET)
     assert [process.pid for process in site.processes] == pids
     assert all(process.popen.poll() is None for process in site.processes)

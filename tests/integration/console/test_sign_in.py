@@ -82,6 +82,22 @@ def test_another_password_ends_sessions(
     other.services.close()
 
 
+def test_two_passwords_of_one_user(
+    amy: Visitor, make_settings: MakeSettings, redis_server: RedisServer, vendor: Vendor
+) -> None:
+    """During a rotation both sign in, and the sessions of both last; nobody else's password does."""
+    cookie = amy.client.get_cookie("__Host-console", domain="calls.example.com")
+    assert cookie is not None
+    users = "amy:fake-new,amy:fake-password,ben:fake-other"
+    other = open_site(make_settings(redis_server.url, CONSOLE_USERS=users), vendor)
+    visitor = Visitor(other)
+    visitor.client.set_cookie("__Host-console", cookie.value, domain="calls.example.com", secure=True)
+    assert visitor.opens("").status_code == 200
+    passwords = ("fake-new", "fake-password", "fake-other")
+    assert [Visitor(other).signs_in("amy", each).status_code for each in passwords] == [303, 303, 401]
+    other.services.close()
+
+
 def test_forms_of_other_sites_are_refused(amy: Visitor, site: Site) -> None:
     """Without the session's own token nothing is done."""
     site.arrive()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import shlex
 import socket
 import time
@@ -17,6 +18,7 @@ from tests.integration.conftest import RedisServer
 from tests.integration.faults.conftest import worker_environment
 from tests.integration.faults.vendors import Vendors
 
+NOFILE = resource.RLIMIT_NOFILE
 STALLED = 200
 SERVED_WITHIN_S = 2.0
 HALF_A_HEAD = b"POST /twilio/voice HTTP/1.1\r\nHost: calls.example.com\r\nContent-Type: application/x-www-form-url"
@@ -28,17 +30,28 @@ A_WHOLE_REQUEST = b"GET /healthz HTTP/1.1\r\nHost: calls.example.com\r\nConnecti
 
 
 @pytest.fixture
-def web(redis_server: RedisServer, tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """The address of one web process with one worker, as on a small machine."""
-    port = free_port()
+def process(redis_server: RedisServer, tmp_path: Path, port: int) -> Iterator[Process]:
+    """A web process with one worker, as on a small machine."""
     with Vendors() as vendors:
         environment = worker_environment(redis_server.url, vendors) | {"PORT": str(port), "WEB_CONCURRENCY": "1"}
         process = start("web", shlex.split(procfile()["web"]), tmp_path, environment)
         try:
             poll(lambda: is_served(port, process), 20, "web serves")
-            yield "127.0.0.1", port
+            yield process
         finally:
             process.terminate()
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def web(process: Process, port: int) -> tuple[str, int]:
+    """Its address."""
+    del process
+    return "127.0.0.1", port
 
 
 def is_served(port: int, process: Process) -> bool:
@@ -89,3 +102,18 @@ def test_fault_56_clients_that_do_not_hang_up(web: tuple[str, int]) -> None:
     """56: clients that got their answer with `Connection: close` and keep the line open delay nobody."""
     with stalled(web, A_WHOLE_REQUEST):
         assert_callers_are_served(web)
+
+
+def workers_of(process: Process) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def test_more_clients_than_files(process: Process, web: tuple[str, int]) -> None:
+    """Whoever comes when the process may open no more files waits until somebody hangs up; the worker lives on."""
+    (worker,) = workers_of(process)
+    open_now, (_, hard) = len(list(Path(f"/proc/{worker}/fd").iterdir())), resource.prlimit(worker, NOFILE)
+    resource.prlimit(worker, NOFILE, (open_now + 20, hard))
+    with stalled(web, b""):
+        poll(lambda: "out of files" in process.text(), 10, "no file is left")
+    assert_callers_are_served(web)
+    assert workers_of(process) == [worker]
