@@ -9,7 +9,7 @@ A body that is too large is refused unread, so its connection ends with the answ
 (`Connection` is the server's header), and gunicorn says `keep-alive` and then hangs up: here it is told beforehand.
 What comes in chunks announces no size; of that the first 64 KiB beyond the answer are read, then the line is closed.
 
-A third ends the worker, and all callers with it: no file is left for one more connection. Here that one waits in the
+gthread ends, and all callers with it, when no file is left for one more connection. Here that one waits in the
 kernel's queue until somebody has hung up.
 """
 
