@@ -100,8 +100,12 @@ def _with_gap(call: Call, at: int) -> Call:
 
 
 def _is_hang_up(call: Call, gap: Gap, at: int) -> bool:
-    """At a hang-up the stream's end may be told before anybody's leaving: nothing was missed in between."""
-    are_together = is_customer_connected(call) and bool(connected_agents(call)) and not call.is_ended
+    """At a hang-up the stream's end may be told before anybody's leaving: nothing was missed in between.
+
+    The end of the dial may be the next news: it begins the survey, and nobody has left yet as far as is known.
+    """
+    is_over = call.is_ended or call.survey is not None
+    are_together = is_customer_connected(call) and bool(connected_agents(call)) and not is_over
     return not are_together and at - gap.start <= STOPPED_ALONE_MS
 
 

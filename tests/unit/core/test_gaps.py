@@ -6,10 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
+from orchestrator.core import events as e
 from tests.unit.core.given import Story
 
 
-@pytest.mark.parametrize("left", [Story.customer_leaves, Story.agent_leaves, Story.ends])
+def dial_ends(story: Story) -> Story:
+    """Into the survey: nobody's leaving is known yet."""
+    return story.told(e.DialEnded, outcome="answered", goes_to_survey=True)
+
+
+@pytest.mark.parametrize("left", [Story.customer_leaves, Story.agent_leaves, Story.ends, dial_ends])
 def test_a_hang_up_told_by_the_stream_first_is_no_gap(left: Callable[[Story], Story]) -> None:
     """Whoever's leaving is told next, the stream's end just before it is not told as a loss."""
     story = Story().talks()
