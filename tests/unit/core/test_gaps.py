@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import permutations
 
 import pytest
 
 from orchestrator.core import events as e
-from tests.unit.core.given import Story
+from tests.unit.core.given import ROOM, Story
 
 
 def dial_ends(story: Story) -> Story:
@@ -24,6 +25,28 @@ def test_a_hang_up_told_by_the_stream_first_is_no_gap(left: Callable[[Story], St
     assert story.call.gaps != before
     left(story.at(40))
     assert story.call.gaps == before
+
+
+def conference_ends(story: Story) -> Story:
+    return story.told(e.ConferenceEnded, conference=ROOM, sequence=9)
+
+
+def test_in_whatever_order_a_hang_up_is_told_nothing_was_missed() -> None:
+    """Six callbacks side by side, in each of their orders, two milliseconds apart."""
+    news: tuple[Callable[[Story], Story], ...] = (
+        Story.stream_stopped,
+        Story.customer_leaves,
+        Story.agent_leaves,
+        Story.ends,
+        dial_ends,
+        conference_ends,
+    )
+    for order in permutations(news):
+        story = Story().talks()
+        before = story.call.gaps
+        for each in order:
+            each(story.at(2))
+        assert story.call.gaps == before, order
 
 
 def test_a_gap_never_ends_before_it_begins() -> None:
