@@ -37,6 +37,7 @@ from orchestrator.store.rules import Rules
 from orchestrator.store.sessions import Sessions
 from orchestrator.store.utterances import UtteranceStore
 from orchestrator.tracing import OFF, Tracing
+from orchestrator.transcripts.fence import fenced_until
 from orchestrator.twilio.client import TwilioClient
 from orchestrator.twilio.mismatch import Mismatches
 from orchestrator.twilio.signature import SignatureCheck
@@ -121,6 +122,7 @@ RULES = Rules(
     head_start_ms=head_start_ms,
     measure=measure,
     is_seen_to_change=is_seen_to_change,
+    fenced_until=fenced_until,
 )
 
 

@@ -52,9 +52,14 @@ def _erase(built: Services, sid: str, created_at: int | None) -> dict[str, int]:
     redis = int(forget(built.redis, built.store.keys, sid))
     sink.tell(built, sid)
     url = built.settings.archive_url
-    archived = Archive(url).remove(sid, created_at) if url else 0
+    archived = _removed(Archive(url), sid, created_at) if url else 0
     exported = remove_call(f"{url.rstrip('/')}/batch", sid) if url else 0
     return {"redis": redis, "archive": archived, "exported_utterances": exported}
+
+
+def _removed(archive: Archive, sid: str, created_at: int | None) -> int:
+    """A call that became known anew may have begun on another day than the one that is archived."""
+    return archive.remove(sid, created_at) or (archive.remove(sid, None) if created_at is not None else 0)
 
 
 def _found(built: Services, sid: str) -> tuple[str, int | None]:

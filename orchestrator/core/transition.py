@@ -164,10 +164,8 @@ def _audit_requested(call: Call, event: e.AuditRequested) -> Call:
 
 def _time_passed(call: Call, event: e.TimePassed) -> Call:
     match event.what:
-        case "pause-overdue":
-            return with_problem(call, "pause-overdue", event.at, event.subject)
-        case "stop-unconfirmed":
-            return with_problem(call, "stop-unconfirmed", event.at, event.subject)
+        case "pause-overdue" | "stop-unconfirmed" | "utterances-quarantined":
+            return with_problem(call, event.what, event.at, event.subject)
         case "restarts-exhausted":
             given_up = replace(call, has_given_up_streams=True)
             return with_problem(given_up, "stream-restarts-exhausted", event.at, event.subject, gave_up=True)
@@ -178,8 +176,8 @@ def _time_passed(call: Call, event: e.TimePassed) -> Call:
             return with_problem(call, "parked", event.at, event.subject, gave_up=True)
         case "unparked":
             return without_problems(call, "parked")
-        case "utterances-quarantined":
-            return with_problem(call, "utterances-quarantined", event.at, event.subject)
+        case "quarantine-lifted":
+            return without_problems(call, "utterances-quarantined")
         case "handed-over":
             return replace(call, is_handed_over=True)
         case "stop-written-off":

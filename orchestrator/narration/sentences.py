@@ -32,6 +32,7 @@ _NOTED = {
     "parked": "No worker could work on this call: parked",
     "unparked": "A worker could work on this call again",
     "utterances-quarantined": "Words heard outside the conversation were kept out of the transcript",
+    "quarantine-lifted": "No words were heard outside the conversation after all",
 }
 _DESKTOP = {
     e.HoldReported: "reported a hold",

@@ -203,6 +203,7 @@ class CallStore(CallReader, Indexes, ParkedEvents):
                 after.created_at,
                 self._call_ttl_s + OVER_DAYS * _DAY_S if after.progress is Progress.ENDED else 0,
                 CAP if before is None or (is_changed and self._rules.is_seen_to_change(before, after)) else "",
+                self._rules.fenced_until(after),
                 *_flat(counters),
             ],
         )

@@ -1,6 +1,7 @@
 -- Commits one event to one call: document, timeline, lists, counters, due mark and wake-up, all or nothing.
 --   KEYS 1  call       hash    version, document (JSON), commit (id of the last one), dropped (timeline entries),
---                             shown (version of its latest entry in the feed)
+--                             shown (version of its latest entry in the feed),
+--                             fenced (until when, in ms, messages may tell what was said in a pause; see rules.py)
 --        2  timeline   stream  event and state (packed, see packing.py), version, note
 --        3  live       zset    Call SID -> creation time, until the call ends
 --        4  recent     zset    Call SID -> creation time
@@ -14,7 +15,8 @@
 --        5 id of this commit   6 event   7 state   8 note   9 cap of the timeline   10 time to live (s)
 --        11 due (ms; 0 now, -1 no mark)   12 '1' if urgent   13 '1' if the call has ended   14 creation time
 --        15 how long its SID begins no other call (s; 0: it may)
---        16 cap of the feed ('' : nobody would see a change)   17- counters: name, value, ...
+--        16 cap of the feed ('' : nobody would see a change)   17 fenced until (ms; 0: not at all)
+--        18- counters: name, value, ...
 --   reply: {1, now} or, with nothing written, {0, now, document or nil} or {-1, now}: the call of this SID is over
 -- include: time_now
 -- include: queue_mark
@@ -33,6 +35,9 @@ end
 redis.call('HSET', KEYS[1], 'version', ARGV[3], 'commit', ARGV[5])
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[1], 'document', ARGV[4])
+  if ARGV[17] ~= '0' then
+    redis.call('HSET', KEYS[1], 'fenced', ARGV[17])
+  end
 end
 if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[9]) then
   redis.call('HINCRBY', KEYS[1], 'dropped', 1)
@@ -65,7 +70,7 @@ end
 for each = 18, #KEYS do
   redis.call('SET', KEYS[each], sid, 'EX', ttl)
 end
-for each = 17, #ARGV, 2 do
+for each = 18, #ARGV, 2 do
   redis.call('HINCRBYFLOAT', KEYS[5], ARGV[each], ARGV[each + 1])
 end
 local due = tonumber(ARGV[11])

@@ -40,6 +40,11 @@ def no_head_start(after: Call, now: int) -> int:
     return 0
 
 
+def never_fenced(after: Call) -> int:
+    del after
+    return 0
+
+
 @dataclass(frozen=True)
 class Rules:
     """`begin`, `transition` and `reconcile` are the core's; all must be pure, for a conflict runs them again.
@@ -47,7 +52,8 @@ class Rules:
     `is_urgent(after, plan)`: a wanted stop is needed, to be done before anything else. `head_start_ms(after, now)`:
     how much earlier than others it counts as due where more is due than can be done. `measure(before, after, event)`:
     counters to add with this commit, finite numbers by name. `is_seen_to_change(before, after)`:
-    those who follow the call are told.
+    those who follow the call are told. `fenced_until(after)`: until when (ms) a message that comes may tell what was
+    said in a pause, so that somebody has to look; 0: not at all.
     """
 
     begin: Callable[[CallArrived | CallAdopted], Call]
@@ -57,3 +63,4 @@ class Rules:
     head_start_ms: Callable[[Call, int], int] = no_head_start
     measure: Callable[[Call | None, Call, Event], Mapping[str, float]] = measure_nothing
     is_seen_to_change: Callable[[Call, Call], bool] = always_seen
+    fenced_until: Callable[[Call], int] = never_fenced

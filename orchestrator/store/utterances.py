@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.store.keys import Keys
 
 LATE_LOOK_MS = 2_000
-"""Late messages come in groups: one look is for all of them."""
+"""Messages come in groups: one look is for all of them."""
 
 _add = Script("utterance_add")
 _scrub = Script("utterances_scrub")
@@ -52,9 +52,10 @@ class UtteranceStore:
             self._keys.forgotten(call_sid),
             self._keys.feed(keys.shard),
             *self._keys.queue(SLOW_QUEUE, keys.shard),
+            keys.document,
         ]
-        late_at = received_at + LATE_LOOK_MS
-        return Added(_add.run(self._redis, names, [key, text, received_at, self._ttl_s, call_sid, CAP, late_at]))
+        look_at = received_at + LATE_LOOK_MS
+        return Added(_add.run(self._redis, names, [key, text, received_at, self._ttl_s, call_sid, CAP, look_at]))
 
     def scrub(self, call_sid: str, records: Mapping[str, Mapping[str, Any]], *, keep_words_s: int = 0) -> int:
         """Replaces records by what may be kept of them; the words go aside for `keep_words_s`, or for good."""

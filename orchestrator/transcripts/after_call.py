@@ -22,9 +22,8 @@ from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.backoff import doubling_ms, spread
 from orchestrator.core.call import Progress
-from orchestrator.core.events import TimePassed
 from orchestrator.shown import event_json, moment
-from orchestrator.transcripts import sink
+from orchestrator.transcripts import leaks, sink
 from orchestrator.transcripts.archive import Archive, archive_document
 from orchestrator.transcripts.fence import fingerprints
 from orchestrator.transcripts.view import document, merged_of, received_of, secrets_of
@@ -50,8 +49,10 @@ _UNWELL = frozenset({Verdict.REFUSED_FOR_NOW, Verdict.FAILED, Verdict.UNKNOWN})
 def work(services: Services, call_sid: str) -> int | None:
     """One look; returns when to look again (ms since the epoch), or None when there is nothing left to do."""
     call = services.store.load(call_sid)
-    is_known = call is not None and call.is_ended and call.progress is not Progress.DROPPED
-    if call is None or not is_known or services.utterances.is_forgotten(call_sid):
+    if call is None or call.progress is Progress.DROPPED or services.utterances.is_forgotten(call_sid):
+        return None
+    if not call.is_ended:
+        leaks.look(services, call)
         return None
     looks = services.after_call_messages.looked(call_sid)
     kept = services.after_call_messages.of(call_sid)
@@ -147,25 +148,16 @@ def _keep(
 
 def _fence(services: Services, call: Call, found: Merged) -> Call:
     """Throws quarantined words away, and tells the call of the leak."""
-    if not found.quarantined:
-        return call
     secrets = secrets_of(services)
     records: dict[str, dict[str, Any]] = {}
-    for each in received_of(services, call.call_sid):
+    for each in received_of(services, call.call_sid) if found.keys else ():
         if each.key in found.keys:
             marks = fingerprints(secrets, each.role, each.text)
             blank = msgspec.structs.replace(each, text="", key="", length=len(each.text), fingerprints=marks)
             records[each.key] = msgspec.to_builtins(blank)
     keep_s = services.settings.quarantine_ttl_hours * _HOUR_S if call.profile.keep_quarantined_text else 0
     services.utterances.scrub(call.call_sid, records, keep_words_s=keep_s)
-    reasons = sorted({each.reason for each in found.quarantined})
-    detail = f"{len(found.quarantined)} utterances were spoken in a pause: {', '.join(reasons)}"
-    if any(problem.id == "utterances-quarantined" and problem.detail == detail for problem in call.problems):
-        return call
-    log.warning("utterances-quarantined", call_sid=call.call_sid, count=len(found.quarantined), reasons=reasons)
-    told = TimePassed(at=services.clock.now_ms(), what="utterances-quarantined", subject=detail)
-    applied = services.store.apply(call.call_sid, told)
-    return call if applied is None else applied.after
+    return leaks.tell(services, call, found)
 
 
 def _archive(services: Services, call: Call, transcript: dict[str, Any]) -> None:

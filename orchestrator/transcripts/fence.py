@@ -17,6 +17,7 @@ from collections.abc import Iterable
 import msgspec
 
 from orchestrator.core.call import Call
+from orchestrator.transcripts.timing import SHORTLY_MS
 
 TOLERATED_MS = 500
 """The vendor needs some tenths of a second to stop; a last word that runs into a hold is conversation."""
@@ -43,6 +44,11 @@ def pauses_of(call: Call) -> list[Stretch]:
     if call.survey is not None:
         found.append(Stretch(call.survey.since, _FOREVER, "survey"))
     return sorted(found, key=lambda each: (each.start, each.end))
+
+
+def fenced_until(call: Call) -> int:
+    """Until when a message that comes may tell what was said in a pause; 0: there was none."""
+    return max((pause.end + SHORTLY_MS for pause in pauses_of(call)), default=0)
 
 
 def fenced_by(pauses: Iterable[Stretch], start: int, end: int) -> str | None:

@@ -23,7 +23,8 @@ from msgspec.structs import replace
 from orchestrator.core.call import Call, Segment
 from orchestrator.transcripts.utterance import Received
 
-_SHORTLY_MS = 10_000
+SHORTLY_MS = 10_000
+"""Within so long after its end an utterance is received."""
 _EARLY_MS = 1_500
 _USUAL_DELAY_MS = 600
 _WORDS_PER_S = 2.5
@@ -84,7 +85,7 @@ def _chosen(call: Call, stream_id: str, messages: list[Received]) -> tuple[int, 
 
 
 def _is_shortly(delay: int) -> bool:
-    return -_EARLY_MS <= delay <= _SHORTLY_MS
+    return -_EARLY_MS <= delay <= SHORTLY_MS
 
 
 def _readings(call: Call, stream_id: str) -> list[Reading]:

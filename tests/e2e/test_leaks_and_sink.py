@@ -58,6 +58,8 @@ def test_no_source_brings_out_what_was_said_in_a_pause(leaky_site: Site, sink: S
     paused_at = time.time()
     poll(lambda: time.time() > paused_at + PAUSED_S, 2 * PAUSED_S, "the pause is long enough to speak in")
     _deliver(site, call.sid, LIVE)
+    poll(lambda: (call.api()["problem"] or {}).get("id") == "utterances-quarantined", 10, "told while the call lasts")
+    assert call.api()["state"] == "paused"
     _list(site, call.sid, {LIVE: paused_at + 2, LISTED: paused_at + 2.5})
     call.report("resume", reason="payment")
     assert_state(call, "transcribing")

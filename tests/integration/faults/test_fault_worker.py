@@ -134,6 +134,7 @@ def test_fault_45_unhold_and_another_agent_together(floor: Floor, order: tuple[i
     )
     for number in order:
         floor.tell(sid, together[number])
+        time.sleep(0.05)  # three messages of one transfer come like this, whatever has been made of the first
     floor.reaches(sid, "transcribing")
     starts = floor.vendors.requests(START, sid)
     assert len(starts) == 2

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
+from orchestrator.core.events import (
+    AgentConnected,
+    CallArrived,
+    PauseRequested,
+    StreamStarted,
+    TimePassed,
+)
+from orchestrator.core.transition import transition
 from orchestrator.store.keys import breaker
 from orchestrator.store.utterances import Added
 from orchestrator.transcripts.after_call import add_batch, work
+from orchestrator.transcripts.utterance import Received
 from orchestrator.transcripts.view import as_text, transcript_of
+from orchestrator.worker import slow
 from tests.integration.conftest import RedisServer
 from tests.integration.transcripts.conftest import Office, open_office
 from tests.scripted_http import answer
@@ -119,6 +129,40 @@ def test_leaks_of_every_source_are_thrown_away(office: Office) -> None:
     assert call.problem is not None
     assert call.problem.id == "utterances-quarantined"
     assert "3 utterances" in call.problem.detail
+
+
+def test_a_leak_is_told_while_the_call_lasts(office: Office) -> None:
+    """Some seconds after the message; the words stay for the look after the call, which may know better."""
+    store, queue, at = office.services.store, office.services.slow_queue, office.services.clock.now_ms()
+    store.begin(CallArrived(at=at, call_sid=SID, profile=CALL.profile, has_stream_url=True))
+    store.apply(SID, StreamStarted(at=at, name="asapp-1", sid="MZ" + "1" * 32))
+    store.apply(SID, AgentConnected(at=at, agent_id="amy"))
+    said = Received(stream_id="x", role="customer", start_ms=0, end_ms=900, text=LEAK, at=at, key="before")
+    office.hear(CALL, said)
+    assert queue.state(0).later == 0, "nothing was paused so far"
+    store.apply(SID, PauseRequested(at=at, reason="payment"))
+    office.hear(CALL, msgspec.structs.replace(said, key="leak", at=at + 3_000, start_ms=2_000, end_ms=2_900))
+    assert queue.state(0).later == 1
+    assert slow.look(office.services, SID) is None
+    call = store.load(SID)
+    assert call is not None
+    assert call.problem is not None
+    told = ("utterances-quarantined", "1 utterances were spoken in a pause: payment")
+    assert (call.problem.id, call.problem.detail) == told
+    assert office.archived() is None
+    assert len(office.services.utterances.all(SID)) == 2
+
+
+def test_what_proves_to_be_no_leak_is_taken_back(office: Office) -> None:
+    """The look after the call found it outside of every pause."""
+    told = TimePassed(at=CALL.created_at, what="utterances-quarantined", subject="1 utterances: hold")
+    office.put(transition(CALL, told))
+    office.hear(CALL, HELLO)
+    office.has_nothing()
+    office.look(CALL)
+    call = office.services.store.load(SID)
+    assert call is not None
+    assert call.problem is None
 
 
 def test_a_later_look_brings_nothing_back(office: Office) -> None:

@@ -68,6 +68,14 @@ def test_a_call_that_redis_has_lost_is_found_in_the_archive(archived: Office) ->
     assert "Archive: nothing there" in forget(archived, SID, "--yes").output
 
 
+def test_a_call_that_became_known_anew_is_found_in_the_archive(archived: Office) -> None:
+    """By a late callback, the day after Redis had lost it."""
+    archived.services.redis.execute_command("FLUSHALL")
+    archived.put(msgspec.structs.replace(CALL, created_at=CALL.created_at + DAY_S * 1000))
+    assert "Archive: 1 erased" in forget(archived, SID, "--yes").output
+    assert archived.archived() is None
+
+
 def test_it_asks_first_and_spares_a_call_that_goes_on(archived: Office) -> None:
     """Exit 1 and nothing erased, exit 2 for what is no SID."""
     assert forget(archived, SID).exit_code == 1

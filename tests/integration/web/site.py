@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes, urlencode
 from flask import Flask
 from flask.testing import FlaskClient
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # the SDK is not marked as typed
+from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from orchestrator.profiles import parse
@@ -62,11 +63,7 @@ class Site:
     ) -> TestResponse:
         """A callback, signed as Twilio signs it unless another signature is given."""
         items = form if isinstance(form, list) else list(form.items())
-        params: dict[str, Any] = {}
-        for name, value in items:
-            params.setdefault(name, []).append(value)
-        single = {name: values[0] if len(values) == 1 else values for name, values in params.items()}
-        signed = RequestValidator(TOKEN).compute_signature(f"{BASE}/twilio/{path}", single)
+        signed = RequestValidator(TOKEN).compute_signature(f"{BASE}/twilio/{path}", MultiDict(items))
         return self.client.post(
             f"/twilio/{path}",
             data=urlencode(items),

@@ -48,6 +48,29 @@ def test_gunicorn_serves_and_logs_no_secret_and_no_query(
     assert "canary" not in log.read_text()
 
 
+def test_the_secret_of_the_transcript_webhook_is_in_no_log(
+    environ: dict[str, str], redis_server: RedisServer, tmp_path: Path, eventually: Eventually
+) -> None:
+    """In a query, where ASAPP may put it, right or wrong; nor is the text of a message."""
+    environ |= {"REDIS_URL": redis_server.url, "TRANSCRIPT_WEBHOOK_SECRET": "fake-canary-webhook"}
+    log = tmp_path / "log"
+    message = {
+        "type": "transcript",
+        "externalConversationId": f"CA{'a' * 32}",
+        "streamId": "fake-stream",
+        "sender": {"role": "customer", "externalId": "x"},
+        "autotranscribeResponse": {"message": "transcript", "start": 0, "end": 9, "utterance": [{"text": "canary"}]},
+    }
+    with running(GUNICORN, environ, log):
+        eventually(lambda: is_up(environ))
+        for secret, status in (("fake-canary-webhook", 200), ("fake-canary-wrong", 401)):
+            query = {"asapp-webhook-secret": secret}
+            answer = requests.post(f"{base(environ)}/asapp/transcripts", params=query, json=message, timeout=5)
+            assert answer.status_code == status
+        eventually(lambda: '"/asapp/transcripts"' in log.read_text())  # what was refused; the rest is counted
+    assert "canary" not in log.read_text()
+
+
 @pytest.mark.parametrize(("length", "connection"), [(2_000_000, "close"), (30, "keep-alive")])
 def test_a_body_that_is_refused_unread_ends_its_connection(
     environ: dict[str, str],

@@ -141,6 +141,24 @@ def test_a_short_utterance_of_a_stretch_whose_audio_came_late_is_not_told_twice(
     assert [each.source for each in merged(given_call(), live, after)] == ["both"] * 5
 
 
+@pytest.mark.parametrize(
+    ("words", "late_ms", "told"),
+    [
+        ("my order has not come yet", 300, [("my order has not come", "my order has not come yet")]),
+        ("my order has not come yet", 1_600, [("my order has not come", None), ("my order has not come yet", None)]),
+        ("please call me back", 300, [("my order has not come", None), ("please call me back", None)]),
+    ],
+    ids=["nearly the same", "too far apart", "other words"],
+)
+def test_nearly_the_same_words_are_one_utterance_that_tells_both(
+    words: str, late_ms: int, told: list[tuple[str, str | None]]
+) -> None:
+    """Within a second and a half of each other; else they are two, and neither is lost."""
+    live = [heard("c1", "customer", 4_000, 7_000, "my order has not come", 17_400)]
+    utterances = merged(given_call(), live, [stored("customer", words, 17_000 + late_ms)])
+    assert sorted((each.text, each.alternative) for each in utterances) == told
+
+
 def test_what_only_the_vendor_kept_is_added_at_its_time() -> None:
     """A dropped real-time message comes back from the finished call, marked as such."""
     utterances = merged(
