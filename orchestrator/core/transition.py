@@ -19,6 +19,8 @@ from orchestrator.core.settle import settle
 CLOCK_RAN_BACK_MS = 5_000
 """What is received is never told so much later than something that was received after it, with clocks as they are."""
 
+_TAKEN_BACK = {"unparked": "parked", "quarantine-lifted": "utterances-quarantined"}
+
 
 def begin(event: e.CallArrived | e.CallAdopted) -> Call:
     """The call that this first event makes."""
@@ -164,8 +166,12 @@ def _audit_requested(call: Call, event: e.AuditRequested) -> Call:
 
 def _time_passed(call: Call, event: e.TimePassed) -> Call:
     match event.what:
-        case "pause-overdue" | "stop-unconfirmed" | "utterances-quarantined":
-            return with_problem(call, event.what, event.at, event.subject)
+        case "pause-overdue":
+            return with_problem(call, "pause-overdue", event.at, event.subject)
+        case "stop-unconfirmed":
+            return with_problem(call, "stop-unconfirmed", event.at, event.subject)
+        case "utterances-quarantined":
+            return with_problem(call, "utterances-quarantined", event.at, event.subject)
         case "restarts-exhausted":
             given_up = replace(call, has_given_up_streams=True)
             return with_problem(given_up, "stream-restarts-exhausted", event.at, event.subject, gave_up=True)
@@ -174,10 +180,8 @@ def _time_passed(call: Call, event: e.TimePassed) -> Call:
             return call if is_on or call.trouble else replace(call, trouble=event.subject)
         case "parked":
             return with_problem(call, "parked", event.at, event.subject, gave_up=True)
-        case "unparked":
-            return without_problems(call, "parked")
-        case "quarantine-lifted":
-            return without_problems(call, "utterances-quarantined")
+        case "unparked" | "quarantine-lifted":
+            return without_problems(call, _TAKEN_BACK[event.what])
         case "handed-over":
             return replace(call, is_handed_over=True)
         case "stop-written-off":

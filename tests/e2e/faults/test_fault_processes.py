@@ -22,6 +22,7 @@ from tests.e2e.world import START, STOP
 LEASE_S = LEASE_MS / 1000
 TAKEN_OVER_S = LEASE_S + 1.0 + 2.0
 RESUMED_S = 2.0
+ANSWERED_S = 1.3
 SOME = 20
 ACCEPTED = 202
 
@@ -162,6 +163,8 @@ def test_fault_30_redis_killed_and_restarted(talk: Talk) -> None:
     with Desk(talk) as desk:
         poll(lambda: len(desk.taken) > SOME and talk.call.requests(STOP), 10, "the pause is known, its stop under way")
         kill(redis)
+        killed_at = time.monotonic()
+        poll(lambda: time.monotonic() - killed_at > ANSWERED_S, 2 * ANSWERED_S, "ASAPP has answered meanwhile")
         again = talk.site._run("redis", list(redis.popen.args))  # type: ignore[arg-type]  # it was a list of words
         poll(lambda: "Ready to accept connections" in again.text(), 10, "redis-server is back")
         back_at = time.monotonic()

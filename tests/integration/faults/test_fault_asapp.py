@@ -159,6 +159,21 @@ def test_fault_42_a_hold_between_the_decision_and_the_start(make_floor: Callable
     assert not floor.vendors.requests(START, sid)
 
 
+def test_fault_43_the_call_ends_within_a_start(floor: Floor) -> None:
+    """43: the start goes through after the end: a stop follows it, the call is closed, and nothing is begun again."""
+    floor.vendors.moods[START] = Mood(after_s=0.6)
+    sid = floor.talk()
+    until(lambda: floor.vendors.requests(START, sid), 3, "start is under way")
+    floor.tell(sid, e.LegEnded(at=floor.services.clock.now_ms(), leg=sid))
+    until(lambda: floor.vendors.requests(STOP, sid), 3, "a stop follows")
+    assert floor.vendors.requests(STOP, sid)[0].at - floor.vendors.requests(START, sid)[0].at >= 0.6
+    until(lambda: floor.call(sid).transcription.state == "off", 3, "off")
+    until(lambda: floor.services.queue.depth() == 0, 5, "nothing is due")
+    assert floor.state(sid) == "ended"
+    assert len(floor.vendors.requests(START, sid)) == 1
+    assert not floor.vendors.requests("/Streams", sid)
+
+
 def test_fault_26_both_vendors_down(floor: Floor) -> None:
     """26: stop and cut are repeated every second or so; when one vendor returns, so does silence, within 1.5 s."""
     sid = floor.talk()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from orchestrator.core.call import TranscriptionState
 from orchestrator.store import health, keys
 from orchestrator.store.connect import Redis, connect
 from orchestrator.store.errors import StoreUnavailable
+from orchestrator.store.queue import Claim
 from orchestrator.web import create_app
+from orchestrator.worker.loop import LEASE_MS, Worker
 from orchestrator.worker.resync import MARK, Resync
 from orchestrator.worker.upkeep import RESYNC_S
 from tests.integration.conftest import RedisServer
@@ -162,6 +165,28 @@ def test_fault_31_a_server_that_was_restarted_has_live_calls_compared(
     resync.look()
     assert [each.key for each in floor.call(sid).readings] == ["call"]
     assert resync._server == health.identity(redis)
+
+
+def test_fault_30_a_claim_is_given_back_as_soon_as_redis_is(make_floor: MakeFloor, redis_server: RedisServer) -> None:
+    """30: Redis was away just when a call was claimed: nobody waits for the end of that lease."""
+    with Link(redis_server.port) as link:
+        floor = make_floor(redis_url=link.url, has_worker=False)
+        worker, queue, sid = Worker(floor.services, threads=2), floor.services.queue, floor.talk()
+        claim = queue.claim("test", lease_ms=LEASE_MS)
+        assert claim is not None
+        link.cut()
+        working = threading.Thread(target=worker._work_safely, args=(claim,))
+        working.start()
+        working.join(0.5)
+        assert working.is_alive(), "it waits for Redis"
+        link.mend()
+        back_at = time.monotonic()
+        working.join(2)
+        again: Claim | None = None
+        while again is None and time.monotonic() - back_at < 2:
+            again = queue.claim("test", lease_ms=LEASE_MS)
+        assert again is not None, "it is due again"
+        assert (again.key, again.was_taken_over) == (sid, False)
 
 
 def test_fault_32_a_full_redis_writes_nothing_by_halves(
