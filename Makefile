@@ -57,6 +57,7 @@ test: check javascript
 # Pictures of the console for docs/images; look at them.
 screenshots: $(STAMP)
 	sh scripts/require-redis.sh
+	sh scripts/require-faketime.sh
 	sh scripts/require-chromium.sh
 	$(BIN)/python -m tests.browser.console.screenshots
 

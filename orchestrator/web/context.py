@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from flask import current_app, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
+from orchestrator.core.call import Call, Progress
 from orchestrator.services import Services
 from orchestrator.store.errors import StoreUnavailable
 
@@ -23,6 +24,18 @@ PATIENCE_S = 0.9
 
 def services() -> Services:
     return cast("Services", current_app.extensions[KEY])
+
+
+def call_of(sid: str) -> Call | None:
+    """The call of any of its legs; None where there is none."""
+    if not CALL_SID.match(sid):
+        return None
+    store = services().store
+    found = store.load(sid)
+    if found is None or found.progress is Progress.DROPPED:
+        named = store.resolve("leg", sid)
+        found = store.load(named) if named is not None else None
+    return found
 
 
 def received_at() -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import get_args
 
-from orchestrator.core.call import Call, Progress
+from orchestrator.core.call import Call
 from orchestrator.errors import OrchestratorError
 from orchestrator.feeds.view import KINDS
 from orchestrator.web import access
-from orchestrator.web.context import CALL_SID, services
+from orchestrator.web.context import call_of
 from orchestrator.web.operations import Parameter, Text, choice, invalid, number
 from orchestrator.web.shapes import State
 
@@ -61,12 +61,7 @@ def kinds() -> frozenset[str]:
 
 def visible_call(sid: str) -> Call:
     """The call of any of its legs. Raises 404, also for one that the caller may not see."""
-    store = services().store
-    if CALL_SID.match(sid):
-        found = store.load(sid)
-        if found is None or found.progress is Progress.DROPPED:
-            named = store.resolve("leg", sid)
-            found = store.load(named) if named is not None else None
-        if found is not None:
-            return access.check_call(found, sid)
-    raise OrchestratorError("no-such-call", access.NO_SUCH_CALL)
+    found = call_of(sid)
+    if found is None:
+        raise OrchestratorError("no-such-call", access.NO_SUCH_CALL)
+    return access.check_call(found, sid)

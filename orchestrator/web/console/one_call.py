@@ -7,7 +7,7 @@ from typing import Any
 from flask import g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from orchestrator.core.call import Call, Progress
+from orchestrator.core.call import Call
 from orchestrator.core.desired import state_of
 from orchestrator.core.people import current_agent, is_stopped
 from orchestrator.errors import OrchestratorError
@@ -20,7 +20,7 @@ from orchestrator.web.console import playbook, timeline
 from orchestrator.web.console.actions import NOT_LIFTED, offered
 from orchestrator.web.console.pages import bp, page
 from orchestrator.web.console.words import fine_clock, sentence
-from orchestrator.web.context import CALL_SID, services
+from orchestrator.web.context import call_of, services
 
 EVENTS_SHOWN = 60
 _HIDDEN = frozenset({"event", "at", "call_sid", "occurred_at", "timeout_ms", "is_paced"})
@@ -30,15 +30,10 @@ _EMPTY: tuple[object, ...] = ("", {}, [], None)
 
 def known(sid: str) -> Call:
     """The call of any of its legs. Raises `no-such-call`."""
-    store = services().store
-    if CALL_SID.match(sid):
-        found = store.load(sid)
-        if found is None or found.progress is Progress.DROPPED:
-            named = store.resolve("leg", sid)
-            found = store.load(named) if named is not None else None
-        if found is not None:
-            return found
-    raise OrchestratorError("no-such-call", "No call is known by this SID")
+    found = call_of(sid)
+    if found is None:
+        raise OrchestratorError("no-such-call", "No call is known by this SID")
+    return found
 
 
 @bp.get("/calls/<sid>")

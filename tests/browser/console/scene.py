@@ -38,6 +38,7 @@ class Writer:
         self.at = at
         self.agent = agent
         self.attempt = 0
+        self.stream, self.stream_sid = "asapp-1", f"MZ{number:032x}"
         self.told: list[e.Event] = [
             e.CallArrived(
                 at=at,
@@ -47,7 +48,7 @@ class Writer:
                 called_number="+15555550100",
                 has_stream_url=True,
             ),
-            e.StreamStarted(at=at + 400, name="asapp-1", sid=f"MZ{number:032x}"),
+            e.StreamStarted(at=at + 400, name="asapp-1", sid=self.stream_sid),
         ]
 
     def comes(self, after_ms: int) -> Writer:
@@ -55,8 +56,8 @@ class Writer:
         self.told.append(e.AgentConnected(at=self.at, agent_id=self.agent))
         return self.starts(300)
 
-    def starts(self, after_ms: int, stream: str = "asapp-1") -> Writer:
-        action = StartTranscription(agent_id=self.agent, stream=stream)
+    def starts(self, after_ms: int) -> Writer:
+        action = StartTranscription(agent_id=self.agent, stream=self.stream)
         return self._asked(action, after_ms, Outcome(verdict=Verdict.DONE, code="1000"))
 
     def holds(self, after_ms: int, off_ms: int) -> Writer:
@@ -81,16 +82,17 @@ class Writer:
 
     def breaks(self, after_ms: int) -> Writer:
         self.at += after_ms
-        self.told.append(e.StreamFailed(at=self.at, name="asapp-1", sid="MZ1", error="31921 closed"))
+        self.told.append(e.StreamFailed(at=self.at, name=self.stream, sid=self.stream_sid, error="31921 closed"))
         return self
 
     def heals(self, after_ms: int) -> Writer:
         self._asked(CreateStream(name="asapp-2"), after_ms, Outcome(verdict=Verdict.FAILED, code="503"))
-        self._asked(CreateStream(name="asapp-2"), 900, Outcome(verdict=Verdict.DONE, code="200", sid="MZ2"))
+        self._asked(CreateStream(name="asapp-3"), 900, Outcome(verdict=Verdict.DONE, code="200", sid="MZ2"))
         self.at += 500
-        self.told.append(e.StreamStarted(at=self.at, name="asapp-2", sid="MZ2"))
+        self.stream, self.stream_sid = "asapp-3", "MZ2"
+        self.told.append(e.StreamStarted(at=self.at, name=self.stream, sid=self.stream_sid))
         self._asked(StopTranscription(purpose="reset"), 150, Outcome(verdict=Verdict.DONE, code="1000"))
-        return self.starts(400, "asapp-2")
+        return self.starts(400)
 
     def notes(self, what: str, subject: str = "") -> Writer:
         self.told.append(e.TimePassed(at=self.at, what=what, subject=subject))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -16,6 +17,7 @@ from tests.browser.console import scene
 from tests.browser.console.site import ASAPP_ID, ASAPP_SECRET, environment
 from tests.browser.console.watched import Watched
 from tests.e2e.processes import start
+from tests.faketime import Faketime
 from tests.integration.conftest import start_redis
 from tests.integration.web.processes import GUNICORN, base, is_up, running
 from tests.ports import free_port
@@ -23,13 +25,14 @@ from tests.ports import free_port
 OUT = Path(__file__).parents[3] / "docs" / "images"
 LARGEST = 150_000
 DESK, PHONE = (1280, 860), (390, 844)
-_ENDED = 420
+_ENDED, _HOUR = 420, 16
 
 
 def main() -> None:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="screenshots-")))
-        redis = start_redis(folder, "--appendonly", "yes")
+        clock = Faketime(folder, _off_by_s(datetime.now(UTC))).environment()
+        redis = start_redis(folder, "--appendonly", "yes", environment=clock)
         stack.callback(redis.end)
         keys = ["--api-id", ASAPP_ID, "--api-secret", ASAPP_SECRET, "--ca-file", str(folder / "ca.pem")]
         asapp = start("asapp", ["orchestrator", "emulate", "asapp", *keys], folder)
@@ -57,6 +60,11 @@ def main() -> None:
             ("console-call-phone", f"/calls/{sid}", PHONE, "dark"),
         ):
             _picture(browser, watched, name, path, size, colours)
+
+
+def _off_by_s(now: datetime) -> float:
+    """From now to today's `_HOUR`: Redis's clock is the site's, and a day that has just begun shows little."""
+    return (now.replace(hour=_HOUR, minute=40) - now).total_seconds()
 
 
 def _fill(watched: Watched) -> str:
