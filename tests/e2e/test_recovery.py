@@ -15,7 +15,7 @@ from tests.e2e.recovery import outage, storm, stream_breaks, worker_dies
 from tests.e2e.world import CallSeen
 
 SPEED = 0.1
-MOST_RPS = 40
+MOST_RPS = 20
 
 
 @pytest.fixture(scope="module")
