@@ -39,7 +39,7 @@ def command(calls: int | None, rate: float, duration: float | None, speed: float
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
     stopping = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last: its terminal was closed
         signal.signal(name, lambda *_: stopping.set())
     with tempfile.TemporaryDirectory(prefix="orchestrator-demo-") as folder:
         console.print("Starting the Twilio and ASAPP emulators and the service on an embedded Valkey ...")

@@ -65,14 +65,15 @@ def test_it_plays_its_calls_and_tells_what_asapp_heard(environment: dict[str, st
     assert list(home.iterdir()) == []
 
 
-def test_ctrl_c_ends_it_with_the_summary(running: tuple[subprocess.Popen[bytes], Path]) -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "terminal closed"])
+def test_it_ends_with_the_summary(running: tuple[subprocess.Popen[bytes], Path], told: signal.Signals) -> None:
     """Calls that are up are hung up, everything that was started is ended, and the exit code is 0."""
     process, said = running
     poll(lambda: "-> transcribing" in said.read_text(), LONGEST_S, "a call is transcribed")
     found = re.search(r"The service is at (\S+);", said.read_text())
     assert found is not None
     assert requests.get(f"{found[1]}/healthz", timeout=5).ok
-    process.send_signal(signal.SIGINT)
+    process.send_signal(told)
     assert process.wait(LONGEST_S) == 0, said.read_text()[-3000:]
     assert "What ASAPP heard, counted from the audio" in said.read_text()
     with pytest.raises(requests.ConnectionError):
