@@ -21,6 +21,11 @@ STREAM_YOUNG_MS = 3_000
 """Within this time of a stream's start ASAPP may not know it yet (400-203 is repeated)."""
 STOPPED_ALONE_MS = 1_000
 REASSERT_MS = 6_000
+FORGOTTEN_MS = 30_000
+"""A start that was wanted within so long before a failover may have been sent and forgotten in it."""
+ASSERT_FRESH_MS = 500
+ASSERT_ALL_MS = 60_000
+"""After a failover every call that is off is told to stop once more, within this time, each at its moment."""
 SURVEY_STEP_MS = 2_000
 AUDIT_MS = 60_000
 ORPHAN_AUDIT_MS = 300_000
@@ -38,6 +43,11 @@ _STOP = (250, 500)
 def spread(key: str, wait_ms: int) -> int:
     """`wait_ms` with up to a tenth added, the same for the same key: calls that fail together come back apart."""
     return wait_ms + wait_ms * (crc32(key.encode()) % 1_000) // 10_000
+
+
+def scattered(key: str, within_ms: int) -> int:
+    """Some time within so many ms, the same for the same key: what nobody waits for is done by all in turn."""
+    return crc32(key.encode()) % within_ms
 
 
 def start_wait_ms(family: str, failures: int) -> int:

@@ -333,9 +333,13 @@ class UtterancesHeard(_Event, frozen=True, kw_only=True, tag="utterances-heard")
 
 
 class AuditRequested(_Event, frozen=True, kw_only=True, tag="audit-requested"):
-    """Read the call and its conferences: after a reconnect to Redis, or when something was seen to be missing."""
+    """Read the call and its conferences: after a reconnect to Redis, or when something was seen to be missing.
+
+    `is_forgetful`: the store is another server than before, and what it acknowledged last may never have reached it.
+    """
 
     why: str = ""
+    is_forgetful: bool = False
 
 
 Event = (

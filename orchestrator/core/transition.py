@@ -161,7 +161,8 @@ def _audit_requested(call: Call, event: e.AuditRequested) -> Call:
     for conference in call.conferences:
         if not conference.is_ended:
             call = with_reading(call, f"conference:{conference.sid}", event.at, event.why)
-    return replace(call, audit_at=None)
+    call = replace(call, audit_at=None)
+    return outcomes.start_forgotten(call, event.at) if event.is_forgetful else call
 
 
 def _time_passed(call: Call, event: e.TimePassed) -> Call:

@@ -104,7 +104,8 @@ def _rest(event: e.Event) -> str:
         case e.UtterancesHeard():
             return "Words had been heard lately, so ASAPP was not asked whether it still hears the call"
         case e.AuditRequested():
-            return f"Everything is to be read from Twilio again{_because(event.why)}"
+            lost = "; the start of a transcription may have been forgotten" if event.is_forgetful else ""
+            return f"Everything is to be read from Twilio again{_because(event.why)}{lost}"
         case _:
             return e.name_of(event)
 

@@ -1,8 +1,9 @@
 """After Redis was away every live call is compared with Twilio; after Redis was found empty, calls are found again.
 
 It was away when somebody could not reach it, and when it is another server than before: a restart or a failover that
-nobody noticed may have forgotten what was acknowledged last. Where its clock was put back, what was marked as due by
-the old one would wait: a look at every live call marks it anew.
+nobody noticed may have forgotten what was acknowledged last. Forgotten holds are seen at Twilio; what ASAPP does nobody
+can be asked, so calls that were off are told to stop once more. Where its clock was put back, what was marked as due
+by the old one would wait: a look at every live call marks it anew.
 
 A mark in Redis tells that this has been done for the data that is there. Whoever finds it missing lists Twilio's calls
 in progress and adopts the customers' legs that are ours: calls to numbers whose voice URL leads here or that a profile
@@ -52,8 +53,10 @@ class Resync:
             is_marked = self._services.redis.execute_command("GET", MARK) is not None
             if not is_marked:
                 self._find_calls(Lease(self._services.redis, "resync"))
-            if self._has_been_away():
-                self._audit_all(Lease(self._services.redis, "reconnected"))
+            is_other = self._is_another_server()
+            if self._has_been_away() or is_other:
+                is_forgetful = is_other or self._server is None
+                self._audit_all(Lease(self._services.redis, "reconnected"), is_forgetful=is_forgetful)
         except OrchestratorError:
             self.was_away = True
             raise
@@ -61,18 +64,24 @@ class Resync:
     def _has_been_away(self) -> bool:
         """Since this was last asked."""
         was_away, self.was_away = self.was_away, False
-        before, self._server = self._server, identity(self._services.redis)
         put_back, self._times_put_back = self._times_put_back, self._services.clock.times_put_back
-        return was_away or (before is not None and before != self._server) or put_back != self._times_put_back
+        return was_away or put_back != self._times_put_back
 
-    def _audit_all(self, lease: Lease) -> None:
+    def _is_another_server(self) -> bool:
+        """Than the one that last told its name. Where that may not be asked, `_server` stays None."""
+        before, found = self._server, identity(self._services.redis)
+        self._server = found or before
+        return bool(found) and before is not None and before != found
+
+    def _audit_all(self, lease: Lease, *, is_forgetful: bool) -> None:
         """The reads themselves are paced by their budget."""
         store, clock, count = self._services.store, self._services.clock, 0
         if not lease.acquire(AUDIT_LEASE_S):
             return
         for sid in store.live_sids():
             lease.acquire(AUDIT_LEASE_S)
-            store.apply(sid, AuditRequested(at=clock.now_ms(), why="Redis was away"))
+            asked = AuditRequested(at=clock.now_ms(), why="Redis was away", is_forgetful=is_forgetful)
+            store.apply(sid, asked)
             count += 1
         _log.info("live calls will be compared with Twilio", calls=count)
 

@@ -114,7 +114,7 @@ def other_events(at: int) -> st.SearchStrategy[e.Event]:
         st.builds(e.DialEnded, at=now, outcome=st.just("completed"), goes_to_survey=st.booleans()),
         st.builds(e.SurveyReached, at=now),
         st.builds(e.UtterancesHeard, at=now, until=now),
-        st.builds(e.AuditRequested, at=now, why=st.just("reconnect")),
+        st.builds(e.AuditRequested, at=now, why=st.just("reconnect"), is_forgetful=st.booleans()),
         st.builds(e.TimePassed, at=now, what=st.just("something new")),
         st.builds(e.ActionAbandoned, at=now, attempt=st.integers(0, 3)),
     )

@@ -33,12 +33,16 @@ from orchestrator.core.applied.streams import (
     with_segment_closed,
 )
 from orchestrator.core.backoff import (
+    ASSERT_ALL_MS,
+    ASSERT_FRESH_MS,
     BUSY_MS,
+    FORGOTTEN_MS,
     REASSERT_MS,
     STOP_REQUEST_MS,
     STREAM_YOUNG_MS,
     doubling_ms,
     restart_wait_ms,
+    scattered,
     spread,
     start_wait_ms,
     stop_wait_ms,
@@ -154,6 +158,22 @@ def transcription_doubted(call: Call, event: TranscriptionDoubted) -> Call:
     call = with_segment_closed(call, event.at)
     call = _transcription(call, TranscriptionState.UNKNOWN, event.at, not_before=event.at + _DOUBT_MS)
     return replace(call, trouble=call.trouble or "store-away")
+
+
+def start_forgotten(call: Call, at: int) -> Call:
+    """What is known to be off may be on: the store may have lost the intent of a start, and its outcome with it.
+
+    That is likely where a start was due, so it is doubted there. All others are told to stop once more, each at its
+    moment within a minute, for they may be many; sooner where a start was wanted until just now.
+    """
+    if call.transcription.state is not TranscriptionState.OFF or not any(True for _ in call.streams_that_may_live()):
+        return call
+    if call.was_wanted:
+        doubted = _transcription(call, TranscriptionState.UNKNOWN, at, not_before=at)
+        return replace(doubted, trouble=call.trouble or "store-away")
+    is_fresh = call.wanted_since is not None and at - call.wanted_since <= FORGOTTEN_MS
+    within_ms = ASSERT_FRESH_MS if is_fresh else ASSERT_ALL_MS
+    return replace(call, reassert_stop_at=at + scattered(call.call_sid, within_ms))
 
 
 # --- start-transcription -----------------------------------------------------------------------------------------

@@ -40,6 +40,12 @@ class Replicated:
     def masters_port(self) -> int:
         return int(self.sentinel.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "calls")[1])
 
+    def cut_off_replica(self) -> None:
+        """From now on it learns nothing, though its master serves."""
+        with contextlib.closing(connect(self.master.url)) as master:
+            master.execute_command("ACL", "SETUSER", "default", "-psync", "-sync")
+            master.execute_command("CLIENT", "KILL", "TYPE", "replica")
+
 
 @pytest.fixture
 def replicated(more_redis: Callable[..., RedisServer], tmp_path: Path) -> Iterator[Replicated]:
@@ -172,3 +178,20 @@ def test_fault_31_a_write_that_the_failover_forgot(replicated: Replicated, make_
     until(lambda: replicated.masters_port() == replicated.replica.port, BACK_WITHIN_S, "the replica is the master")
     until(lambda: len(floor.vendors.requests(f"/Calls/{sid}.json")) > asked, BACK_WITHIN_S, "Twilio is asked")
     floor.reaches(sid, "ended", 5)
+
+
+def test_fault_31_a_start_that_the_failover_forgot(replicated: Replicated, make_floor: MakeFloor) -> None:
+    """31: ASAPP was told to start, and who knew of it is lost: the call, held as far as is known, is stopped again."""
+    floor = make_floor(redis_url=replicated.url)
+    sid = floor.talk()
+    floor.reaches(sid, "transcribing")
+    floor.hold(sid)
+    floor.reaches(sid, "paused")
+    assert floor.services.redis.execute_command("WAIT", 1, 5_000) == 1, "the replica has it"
+    replicated.cut_off_replica()
+    floor.unhold(sid)
+    until(lambda: heard_by(floor, [sid]) == {sid}, 5, "ASAPP transcribes again")
+    replicated.master.end()
+    until(lambda: replicated.masters_port() == replicated.replica.port, BACK_WITHIN_S, "the replica is the master")
+    until(lambda: not heard_by(floor, [sid]), BACK_WITHIN_S, "ASAPP was told to stop")
+    assert floor.state(sid) == "paused"

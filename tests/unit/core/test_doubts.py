@@ -52,6 +52,45 @@ def test_a_parked_call_shows_it_until_it_is_cured() -> None:
     assert story.told(e.TimePassed, what="unparked").problems == []
 
 
+def test_a_start_that_a_failover_forgot_is_stopped_by_the_pause_that_follows() -> None:
+    """A start was due when the store became another one: it may be running, so a pause stops it."""
+    story = Story().arrives().stream_started().customer_joins().agent_joins()
+    story.told(e.AuditRequested, is_forgetful=True)
+    assert (story.transcription, story.state) == ("unknown", "interrupted")
+    story.at(400).paused("payment")
+    assert story.next_is(StopTranscription).purpose == "wanted"
+
+
+def test_a_start_that_a_failover_forgot_is_taken_back_before_it_is_repeated() -> None:
+    """Talk goes on: a stop that finds out, then the start."""
+    story = Story().arrives().stream_started().customer_joins().agent_joins()
+    story.told(e.AuditRequested, is_forgetful=True)
+    assert story.next_is(StopTranscription).purpose == "reset"
+    assert story.answers(Verdict.DONE).settles().state == "transcribing"
+
+
+def test_after_a_failover_a_call_that_is_off_is_told_to_stop_once_more() -> None:
+    """Within a minute, each at its moment; half a second after the failover where a start was wanted until just now."""
+    waiting = Story().arrives().stream_started().customer_joins().told(e.AuditRequested, is_forgetful=True)
+    assert not isinstance(waiting.next_action(), StopTranscription)
+    assert waiting.at(60_000).next_is(StopTranscription).purpose == "assert"
+
+    held = talking().told(e.HoldReported).answers().told(e.AuditRequested, is_forgetful=True)
+    assert held.at(500).next_is(StopTranscription).purpose == "assert"
+
+
+def test_a_reconnect_to_the_same_store_doubts_nothing() -> None:
+    """What it acknowledged it has."""
+    held = talking().told(e.HoldReported).answers().told(e.AuditRequested)
+    assert held.call.reassert_stop_at is None
+
+
+def test_what_no_stream_can_hear_is_not_stopped() -> None:
+    """No media stream lives, so nothing is heard whatever a failover forgot."""
+    alone = Story().arrives(has_stream_url=False).customer_joins().told(e.AuditRequested, is_forgetful=True)
+    assert alone.call.reassert_stop_at is None
+
+
 def test_the_doubt_asks_for_the_call_and_its_conference() -> None:
     """Nothing else would tell of a hold that could not be stored."""
     story = talking().told(e.TranscriptionDoubted)
