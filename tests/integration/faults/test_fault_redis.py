@@ -21,6 +21,7 @@ from orchestrator.web import create_app
 from orchestrator.worker.loop import LEASE_MS, Worker
 from orchestrator.worker.resync import MARK, Resync
 from orchestrator.worker.upkeep import RESYNC_S
+from tests.integration.claims import claim_due
 from tests.integration.conftest import RedisServer
 from tests.integration.faults.conftest import Floor, until
 from tests.integration.faults.vendors import START, STOP, Mood
@@ -172,7 +173,7 @@ def test_fault_30_a_claim_is_given_back_as_soon_as_redis_is(make_floor: MakeFloo
     with Link(redis_server.port) as link:
         floor = make_floor(redis_url=link.url, has_worker=False)
         worker, queue, sid = Worker(floor.services, threads=2), floor.services.queue, floor.talk()
-        claim = queue.claim("test", lease_ms=LEASE_MS)
+        claim = claim_due(queue)
         assert claim is not None
         link.cut()
         working = threading.Thread(target=worker._work_safely, args=(claim,))

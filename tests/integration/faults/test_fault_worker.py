@@ -18,7 +18,8 @@ from orchestrator.store import keys
 from orchestrator.store.keys import Keys
 from orchestrator.web import create_app
 from orchestrator.worker import poison
-from orchestrator.worker.loop import LEASE_MS, Worker
+from orchestrator.worker.loop import Worker
+from tests.integration.claims import claim_due
 from tests.integration.conftest import RedisServer
 from tests.integration.faults.conftest import Floor, until
 from tests.integration.faults.vendors import START, STOP, Mood
@@ -50,7 +51,7 @@ def test_fault_47_a_poison_call(make_floor: Callable[..., Floor]) -> None:
     with capture_logs():  # twenty tracebacks for a terminal take a while
         for _ in range(poison.PARKED_AFTER):
             services.queue.mark(poisoned)
-            while (claim := services.queue.claim("test", lease_ms=LEASE_MS)) is not None:
+            while (claim := claim_due(services.queue)) is not None:
                 worker._work_safely(claim)
     assert floor.state(other) == "transcribing"
     assert len(vendors.requests(STOP, poisoned)) == 2, "it was not left listening"
@@ -62,7 +63,7 @@ def test_fault_47_a_poison_call(make_floor: Callable[..., Floor]) -> None:
     # Whoever mends it makes it due again; then it is as any other.
     services.redis.execute_command("HSET", Keys().of(poisoned).document, "document", good)
     floor.tell(poisoned, e.RetryRequested(at=services.clock.now_ms()))
-    while (claim := services.queue.claim("test", lease_ms=LEASE_MS)) is not None:
+    while (claim := claim_due(services.queue)) is not None:
         worker._work_safely(claim)
     assert poison.parked(services) == []
     assert floor.state(poisoned) == "transcribing"

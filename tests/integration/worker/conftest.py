@@ -12,12 +12,10 @@ from orchestrator.core.events import Event
 from orchestrator.profiles import parse
 from orchestrator.services import Services, build
 from orchestrator.settings import Settings
-from orchestrator.store.queue import Claim
-from orchestrator.worker.loop import LEASE_MS, Worker
+from orchestrator.worker.loop import Worker
+from tests.integration.claims import claim_due
 from tests.integration.conftest import RedisServer
 from tests.integration.worker.vendors import ACCOUNT, Vendors
-
-_CLOCKS_DIFFER_BY_MS = 50
 
 PROFILES = """
 [default]
@@ -41,24 +39,11 @@ class Desk:
     def turns(self, most: int = 20) -> None:
         """Claims what is due, again and again, until nothing is."""
         for _ in range(most):
-            claim = self._claim()
+            claim = claim_due(self.services.queue)
             if claim is None:
                 return
             self.worker._work_safely(claim)
         raise AssertionError("still busy")
-
-    def _claim(self) -> Claim | None:
-        """The next one. Marks are made by this process's clock: what is due by it may not yet be so by Redis's."""
-        queue = self.services.queue
-        while (claim := queue.claim("test", lease_ms=LEASE_MS)) is None:
-            state = queue.state(0)
-            next_ms = min(
-                (each for each in (state.next_due_ms, state.next_urgent_ms) if each is not None), default=None
-            )
-            if next_ms is None or next_ms > state.now_ms + _CLOCKS_DIFFER_BY_MS:
-                return None
-            queue.wait(0, _CLOCKS_DIFFER_BY_MS / 1000)
-        return claim
 
     def call(self, sid: str) -> Call:
         call = self.services.store.load(sid)
