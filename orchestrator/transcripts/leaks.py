@@ -32,12 +32,14 @@ def look(services: Services, call: Call) -> None:
 def tell(services: Services, call: Call, found: Merged) -> Call:
     """The call that tells of what was quarantined, and of no more than that."""
     reasons = sorted({each.reason for each in found.quarantined})
-    detail = f"{len(found.quarantined)} utterances were spoken in a pause: {', '.join(reasons)}" if reasons else ""
+    count = len(found.quarantined)
+    spoken = "1 utterance was" if count == 1 else f"{count} utterances were"
+    detail = f"{spoken} spoken in a pause: {', '.join(reasons)}" if reasons else ""
     told = next((problem.detail for problem in call.problems if problem.id == _PROBLEM), "")
     if detail == told:
         return call
     what = _PROBLEM if detail else "quarantine-lifted"
-    log.warning(what, call_sid=call.call_sid, count=len(found.quarantined), reasons=reasons)
+    log.warning(what, call_sid=call.call_sid, count=count, reasons=reasons)
     event = TimePassed(at=services.clock.now_ms(), what=what, subject=detail)
     applied = services.store.apply(call.call_sid, event)
     return call if applied is None else applied.after

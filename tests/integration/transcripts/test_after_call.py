@@ -147,7 +147,7 @@ def test_a_leak_is_told_while_the_call_lasts(office: Office) -> None:
     call = store.load(SID)
     assert call is not None
     assert call.problem is not None
-    told = ("utterances-quarantined", "1 utterances were spoken in a pause: payment")
+    told = ("utterances-quarantined", "1 utterance was spoken in a pause: payment")
     assert (call.problem.id, call.problem.detail) == told
     assert office.archived() is None
     assert len(office.services.utterances.all(SID)) == 2
