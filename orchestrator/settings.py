@@ -8,27 +8,22 @@ values and may come from `NAME_FILE`. No message repeats the value of a secret.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import importlib.util
 import ipaddress
 import os
-import re
-import ssl
 import sys
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from orchestrator import profiles
+from orchestrator import environment, profiles
+from orchestrator.environment import NOT_SET, Reader
 from orchestrator.errors import ConfigurationError
 from orchestrator.hosts import is_loopback
 from orchestrator.secret import Secret
 from orchestrator.store.connect import TLS_VERIFY, Tls
 from orchestrator.store.connect import check as redis_fault
 
-_TOKEN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-_NOT_SET = " is not set"
-_LEAST_KEY = 24
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -184,7 +179,7 @@ class Settings:
         `needs_redis=False` is for commands that start their own store; `inline_worker_threads` is the command's
         default. Raises `ConfigurationError` with every fault found.
         """
-        read = _Reader(os.environ if environ is None else environ)
+        read = Reader(os.environ if environ is None else environ)
         settings = _read(read, needs_redis=needs_redis, inline_worker_threads=inline_worker_threads)
         if read.faults:
             raise ConfigurationError(read.faults)
@@ -239,151 +234,19 @@ def parse_api_key(entry: str) -> ApiKey | None:
 
 def defaults() -> tuple[Settings, frozenset[str]]:
     """What is in force where nothing is set, and the variables that must be. For the reference of the configuration."""
-    read = _Reader({"LOG_FORMAT": "json"})
+    read = Reader({"LOG_FORMAT": "json"})
     settings = _read(read, needs_redis=True, inline_worker_threads=0)
-    return settings, frozenset(fault.removesuffix(_NOT_SET) for fault in read.faults if fault.endswith(_NOT_SET))
+    return settings, frozenset(fault.removesuffix(NOT_SET) for fault in read.faults if fault.endswith(NOT_SET))
 
 
-class _Reader:
-    """Reads variables and remembers what is wrong with them."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.faults: list[str] = []
-
-    def text(self, name: str, default: str = "") -> str:
-        return self._environ.get(name, "").strip() or default
-
-    def required(self, name: str, check: Callable[[str], str | None]) -> str:
-        value = self.text(name)
-        if not value:
-            self.faults.append(f"{name}{_NOT_SET}")
-        else:
-            self.check(name, value, check)
-        return value
-
-    def check(self, name: str, value: str, check: Callable[[str], str | None]) -> str:
-        fault = check(value)
-        if fault:
-            self.faults.append(f"{name} {fault}")
-        return value
-
-    def optional(self, name: str, check: Callable[[str], str | None]) -> str | None:
-        value = self.text(name)
-        return self.check(name, value, check) if value else None
-
-    def number(self, name: str, default: int, low: int, high: int) -> int:
-        value = self.optional_number(name, low, high)
-        return default if value is None else value
-
-    def optional_number(self, name: str, low: int, high: int) -> int | None:
-        text = self.text(name)
-        if not text:
-            return None
-        if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
-            self.faults.append(f"{name} must be a whole number from {low} to {high}")
-            return None
-        return int(text)
-
-    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
-        value = self.text(name, default).lower()
-        if value not in choices:
-            self.faults.append(f"{name} must be one of: {', '.join(choices)}")
-        return value
-
-    def secret(self, name: str, *, is_required: bool = False) -> Secret:
-        text, path = self.text(name), self.text(f"{name}_FILE") or None
-        if text and path:
-            self.faults.append(f"{name} and {name}_FILE are both set; only one may be")
-        try:
-            secret = Secret(name, text, None if text else path)
-        except (OSError, UnicodeDecodeError) as error:
-            self.faults.append(f"{name}_FILE cannot be read ({type(error).__name__})")
-            return Secret(name)
-        if is_required and not secret:
-            self.faults.append(f"{name}{_NOT_SET}" if path is None else f"{name}_FILE names an empty file")
-        return secret
-
-
-def _web_url(value: str) -> str | None:
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
-        return "is not a URL"
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
-        return "must be a URL that starts with https:// or http://"
-    if parts.query or parts.fragment or parts.username is not None:
-        return "must have no query, fragment, user or password"
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        return "must be https (plain http is for loopback hosts only)"
-    return None
-
-
-def _public_url(value: str) -> str | None:
-    fault = _web_url(value)
-    if fault is None and "_" in (urlsplit(value).hostname or ""):
-        return "has an underscore in its host name, which Twilio does not call"
-    return fault
-
-
-def _account_sid(value: str) -> str | None:
-    return None if re.fullmatch(r"AC[0-9a-zA-Z]{32}", value) else "must be AC and 32 letters or digits"
-
-
-def _archive_url(value: str) -> str | None:
-    scheme, separator, rest = value.partition("://")
-    return None if separator and rest and re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) else "must be a URL"
-
-
-def _certificates(path: str) -> str | None:
-    try:
-        ssl.create_default_context(cafile=path)
-    except (OSError, ssl.SSLError):
-        return "must be a readable file of certificates (PEM)"
-    return None
-
-
-def _header_name(value: str) -> str | None:
-    return None if _TOKEN_NAME.match(value) else "must be 1 to 64 letters, digits, - or _"
-
-
-def _header_and_value(value: str) -> str | None:
-    name, separator, wanted = value.partition("=")
-    is_good = _TOKEN_NAME.match(name) and separator and wanted.isprintable() and wanted
-    return None if is_good else "must be NAME=VALUE, the header by which the proxy says that it checked a certificate"
-
-
-def _sink_secret(read: _Reader) -> Secret:
-    secret = _entries(read, "SINK_SECRET", "whsec_ and at least 24 bytes in base64", _is_signing_key)
+def _sink_secret(read: Reader) -> Secret:
+    secret = _entries(read, "SINK_SECRET", "whsec_ and at least 24 bytes in base64", environment.is_signing_key)
     if read.text("SINK_URL") and not secret:
         read.faults.append("SINK_URL needs SINK_SECRET, by which the receiver knows that messages are ours")
     return secret
 
 
-def _is_signing_key(entry: str) -> bool:
-    try:
-        key = base64.b64decode(entry.removeprefix("whsec_") + "==")
-    except ValueError:
-        return False
-    return entry.startswith("whsec_") and len(key) >= _LEAST_KEY
-
-
-def _sink_url(value: str) -> str | None:
-    """It may have a query; what stands before the host would be sent as a header in the clear of logs elsewhere."""
-    return _jwks_url(value) or ("must have no user or password" if urlsplit(value).username is not None else None)
-
-
-def _jwks_url(value: str) -> str | None:
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        return "is not a URL"
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
-    return None if is_safe and parts.hostname else "must be https (plain http is for loopback hosts only)"
-
-
-def _webhook_auth(read: _Reader) -> str:
+def _webhook_auth(read: Reader) -> str:
     """How transcripts are authenticated; `oauth2` needs to know whose tokens for whom."""
     chosen = read.choice("TRANSCRIPT_WEBHOOK_AUTH", "secret", ("secret", "oauth2", "mtls"))
     needed = [f"TRANSCRIPT_WEBHOOK_{name}" for name in ("ISSUER", "AUDIENCE", "JWKS_URL")]
@@ -395,14 +258,14 @@ def _webhook_auth(read: _Reader) -> str:
     return chosen
 
 
-def _collector(read: _Reader) -> str | None:
-    endpoint = read.optional("OTEL_EXPORTER_OTLP_ENDPOINT", _web_url)
+def _collector(read: Reader) -> str | None:
+    endpoint = read.optional("OTEL_EXPORTER_OTLP_ENDPOINT", environment.web_url)
     if endpoint is not None and importlib.util.find_spec("opentelemetry") is None:
         read.faults.append("OTEL_EXPORTER_OTLP_ENDPOINT needs: pip install 'asapp-twilio-orchestrator[otel]'")
     return None if endpoint is None else endpoint.rstrip("/")
 
 
-def _networks(read: _Reader) -> tuple[str, ...]:
+def _networks(read: Reader) -> tuple[str, ...]:
     text = read.text("TRANSCRIPT_WEBHOOK_PROXIES", "127.0.0.1,::1")
     networks = tuple(piece.strip() for piece in text.split(",") if piece.strip())
     for each in networks:
@@ -414,22 +277,14 @@ def _networks(read: _Reader) -> tuple[str, ...]:
     return networks
 
 
-def _origin_fault(origin: str) -> bool:
-    try:
-        parts = urlsplit(origin)
-    except ValueError:
-        return True
-    return parts.scheme not in {"http", "https"} or not parts.hostname or bool(parts.path or parts.query)
-
-
-def _origins(read: _Reader) -> tuple[str, ...]:
+def _origins(read: Reader) -> tuple[str, ...]:
     origins = tuple(piece.strip() for piece in read.text("AGENT_API_ORIGINS").split(",") if piece.strip())
-    if any(_origin_fault(origin) for origin in origins):
+    if not all(map(environment.is_origin, origins)):
         read.faults.append("AGENT_API_ORIGINS must be origins such as https://desk.example.com, comma-separated")
     return origins
 
 
-def _entries(read: _Reader, name: str, form: str, is_good: Callable[[str], bool]) -> Secret:
+def _entries(read: Reader, name: str, form: str, is_good: Callable[[str], bool]) -> Secret:
     secret = read.secret(name)
     for number, entry in enumerate(secret.values(), start=1):
         if not is_good(entry):
@@ -437,19 +292,14 @@ def _entries(read: _Reader, name: str, form: str, is_good: Callable[[str], bool]
     return secret
 
 
-def _is_login(entry: str) -> bool:
-    name, _, password = entry.partition(":")
-    return bool(name and password)
-
-
-def _signatures(read: _Reader, shared_keys: Secret) -> str:
+def _signatures(read: Reader, shared_keys: Secret) -> str:
     chosen = read.choice("TWILIO_SIGNATURES", "any", ("any", "shared-key"))
     if chosen == "shared-key" and not shared_keys:
         read.faults.append("TWILIO_SIGNATURES=shared-key needs TWILIO_SHARED_KEYS")
     return chosen
 
 
-def _profiles_file(read: _Reader) -> str:
+def _profiles_file(read: Reader) -> str:
     """Its faults are told beside those of the environment, so that a site is set right in one go."""
     path = read.text("ORCHESTRATOR_CONFIG", "config/profiles.toml")
     try:
@@ -459,7 +309,7 @@ def _profiles_file(read: _Reader) -> str:
     return path
 
 
-def _guest(read: _Reader) -> str:
+def _guest(read: Reader) -> str:
     """Only a service that nobody else reaches may have one."""
     name = read.text("CONSOLE_GUEST")
     if name and not is_loopback(urlsplit(read.text("PUBLIC_BASE_URL")).hostname):
@@ -467,27 +317,27 @@ def _guest(read: _Reader) -> str:
     return name
 
 
-def _api_key_pair(read: _Reader) -> tuple[Secret, Secret]:
+def _api_key_pair(read: Reader) -> tuple[Secret, Secret]:
     key, secret = read.secret("TWILIO_API_KEY"), read.secret("TWILIO_API_SECRET")
     if bool(key) != bool(secret):
         read.faults.append("TWILIO_API_KEY and TWILIO_API_SECRET must be set together")
     return key, secret
 
 
-def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Settings:
+def _read(read: Reader, *, needs_redis: bool, inline_worker_threads: int) -> Settings:
     key, secret = _api_key_pair(read)
-    shared_keys = _entries(read, "TWILIO_SHARED_KEYS", "webhooks_sharedkey_...:secret", _is_login)
+    shared_keys = _entries(read, "TWILIO_SHARED_KEYS", "webhooks_sharedkey_...:secret", environment.is_login)
     return Settings(
         redis_url=read.required("REDIS_URL", redis_fault) if needs_redis else read.optional("REDIS_URL", redis_fault),
         redis_tls_verify=read.choice("REDIS_TLS_VERIFY", "full", TLS_VERIFY),
-        redis_tls_ca_file=read.optional("REDIS_TLS_CA_FILE", _certificates),
+        redis_tls_ca_file=read.optional("REDIS_TLS_CA_FILE", environment.certificates),
         embedded_data_dir=read.text("EMBEDDED_DATA_DIR") or None,
         worker_threads=read.number("WORKER_THREADS", 16, 1, 512),
         inline_worker_threads=read.number("INLINE_WORKER_THREADS", inline_worker_threads, 0, 512),
         port=read.number("PORT", 8000, 0, 65535),
         web_concurrency=read.number("WEB_CONCURRENCY", 2, 1, 64),
-        public_base_url=read.required("PUBLIC_BASE_URL", _public_url).rstrip("/"),
-        twilio_account_sid=read.required("TWILIO_ACCOUNT_SID", _account_sid),
+        public_base_url=read.required("PUBLIC_BASE_URL", environment.public_url).rstrip("/"),
+        twilio_account_sid=read.required("TWILIO_ACCOUNT_SID", environment.account_sid),
         twilio_auth_token=read.secret("TWILIO_AUTH_TOKEN", is_required=True),
         twilio_auth_token_secondary=read.secret("TWILIO_AUTH_TOKEN_SECONDARY"),
         twilio_shared_keys=shared_keys,
@@ -502,16 +352,16 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
         transcript_webhook_secret_name=read.check(
             "TRANSCRIPT_WEBHOOK_SECRET_NAME",
             read.text("TRANSCRIPT_WEBHOOK_SECRET_NAME", "asapp-webhook-secret"),
-            _header_name,
+            environment.header_name,
         ),
         transcript_webhook_auth=_webhook_auth(read),
         transcript_webhook_issuer=read.text("TRANSCRIPT_WEBHOOK_ISSUER"),
         transcript_webhook_audience=read.text("TRANSCRIPT_WEBHOOK_AUDIENCE"),
-        transcript_webhook_jwks_url=read.optional("TRANSCRIPT_WEBHOOK_JWKS_URL", _jwks_url),
+        transcript_webhook_jwks_url=read.optional("TRANSCRIPT_WEBHOOK_JWKS_URL", environment.jwks_url),
         transcript_webhook_mtls_header=read.check(
             "TRANSCRIPT_WEBHOOK_MTLS_HEADER",
             read.text("TRANSCRIPT_WEBHOOK_MTLS_HEADER", "X-Client-Verify=SUCCESS"),
-            _header_and_value,
+            environment.header_and_value,
         ),
         transcript_webhook_proxies=_networks(read),
         agent_api_keys=_entries(
@@ -519,13 +369,13 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
         ),
         agent_api_origins=_origins(read),
         agent_api_rps=read.number("AGENT_API_RPS", 50, 1, 10_000),
-        console_users=_entries(read, "CONSOLE_USERS", "name:password", _is_login),
+        console_users=_entries(read, "CONSOLE_USERS", "name:password", environment.is_login),
         console_guest=_guest(read),
         metrics_token=read.secret("METRICS_TOKEN"),
         orchestrator_config=_profiles_file(read),
-        archive_url=read.optional("ARCHIVE_URL", _archive_url),
+        archive_url=read.optional("ARCHIVE_URL", environment.archive_url),
         archive_ttl_days=read.optional_number("ARCHIVE_TTL_DAYS", 1, 36_500),
-        sink_url=read.optional("SINK_URL", _sink_url),
+        sink_url=read.optional("SINK_URL", environment.sink_url),
         sink_secret=_sink_secret(read),
         redis_shards=read.number("REDIS_SHARDS", 1, 1, 128),
         asapp_max_rps=read.number("ASAPP_MAX_RPS", 90, 1, 10_000),
@@ -541,5 +391,5 @@ def _read(read: _Reader, *, needs_redis: bool, inline_worker_threads: int) -> Se
     )
 
 
-def _base(read: _Reader, name: str, default: str) -> str:
-    return read.check(name, read.text(name, default), _web_url).rstrip("/")
+def _base(read: Reader, name: str, default: str) -> str:
+    return read.check(name, read.text(name, default), environment.web_url).rstrip("/")
