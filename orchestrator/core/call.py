@@ -300,5 +300,10 @@ class Call(_Value, frozen=True, kw_only=True):
         """The one to show: what gave up before what is still tried, then the oldest."""
         return min(self.problems, key=lambda each: (not each.gave_up, each.since), default=None)
 
+    @property
+    def may_be_heard(self) -> bool:
+        """Whether a media stream may live."""
+        return any(stream.may_live for stream in self.streams)
+
     def streams_that_may_live(self) -> Iterable[MediaStream]:
         return (stream for stream in self.streams if stream.may_live)

@@ -82,7 +82,7 @@ def is_converged(call: Call) -> bool:
         return False
     want = desired(call)
     if not want.transcription:
-        streams_right = want.stream or call.is_ended or not any(True for _ in call.streams_that_may_live())
+        streams_right = want.stream or call.is_ended or not call.may_be_heard
         return call.transcription.state is TranscriptionState.OFF and streams_right and not want.survey_redirect
     stream = call.current_stream
     return (

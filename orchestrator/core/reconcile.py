@@ -169,8 +169,7 @@ def _has_unanswered_reading(call: Call) -> bool:
 
 def _stop_timeout_ms(call: Call, now: int) -> int:
     """A stop must not outlast the moment of the cut; 0: too little time is left, the cut comes next."""
-    is_exposed = any(True for _ in call.streams_that_may_live())
-    if call.off_wanted_at is None or not is_exposed:
+    if call.off_wanted_at is None or not call.may_be_heard:
         return STOP_REQUEST_MS
     left = call.off_wanted_at + STOP_DEADLINE_MS - now
     if left <= 0:
@@ -190,8 +189,13 @@ def _note_unconfirmed(call: Call, want: Desired, now: int) -> Step:
 
 
 def _assert_stop(call: Call, want: Desired, now: int) -> Step:
-    """A frozen worker's start may arrive late: the stop is sent once more after that could have happened."""
+    """A frozen worker's start may arrive late: the stop is sent once more after that could have happened.
+
+    Not after the end, once no media stream lives: then whatever arrives hears nobody.
+    """
     if call.reassert_stop_at is None or want.transcription or call.transcription.state is not TranscriptionState.OFF:
+        return None
+    if call.is_ended and not call.may_be_heard:
         return None
     return call.reassert_stop_at if call.reassert_stop_at > now else StopTranscription(purpose="assert")
 
@@ -247,7 +251,7 @@ def _redirect_to_survey(call: Call, want: Desired, now: int) -> Step:
 
 def _survey_steps_end(call: Call, survey: Survey) -> int:
     """Until when the redirect waits for the stop and for the stream's end; 0: both are done."""
-    steps = (call.transcription.state is not TranscriptionState.OFF) + any(True for _ in call.streams_that_may_live())
+    steps = (call.transcription.state is not TranscriptionState.OFF) + call.may_be_heard
     return survey.since + steps * SURVEY_STEP_MS if steps else 0
 
 

@@ -74,7 +74,7 @@ def _with_wishes(call: Call, at: int) -> Call:
 
 def _with_exposure(call: Call, at: int) -> Call:
     """Audio may be transcribed although it must not be: from the wish until off is confirmed or no stream lives."""
-    is_exposed = call.off_wanted_at is not None and any(True for _ in call.streams_that_may_live())
+    is_exposed = call.off_wanted_at is not None and call.may_be_heard
     if is_exposed:
         return call if call.exposure_since is not None else replace(call, exposure_since=call.off_wanted_at)
     if call.exposure_since is None:

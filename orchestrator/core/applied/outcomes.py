@@ -166,7 +166,7 @@ def start_forgotten(call: Call, at: int) -> Call:
     That is likely where a start was due, so it is doubted there. All others are told to stop once more, each at its
     moment within a minute, for they may be many; sooner where a start was wanted until just now.
     """
-    if call.transcription.state is not TranscriptionState.OFF or not any(True for _ in call.streams_that_may_live()):
+    if call.transcription.state is not TranscriptionState.OFF or not call.may_be_heard:
         return call
     if call.was_wanted:
         doubted = _transcription(call, TranscriptionState.UNKNOWN, at, not_before=at)
@@ -313,7 +313,7 @@ def _stop_ended(call: Call, action: StopTranscription, event: ActionEnded) -> Ca
     elif is_wanted_on:
         wait_ms = 0 if outcome.is_paced else spread(call.call_sid, start_wait_ms(outcome.family or "5xx", failures))
     else:
-        wait_ms = stop_wait_ms(failures, is_exposed=any(True for _ in call.streams_that_may_live()))
+        wait_ms = stop_wait_ms(failures, is_exposed=call.may_be_heard)
     call = _transcription(
         call, TranscriptionState.STOPPING, at, failures=failures, not_before=at + wait_ms, has_tried_stop=True
     )

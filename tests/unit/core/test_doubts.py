@@ -79,6 +79,14 @@ def test_after_a_failover_a_call_that_is_off_is_told_to_stop_once_more() -> None
     assert held.at(500).next_is(StopTranscription).purpose == "assert"
 
 
+def test_what_has_ended_and_has_no_stream_is_not_stopped_once_more() -> None:
+    """Nobody is there to be heard, and nothing is left to do."""
+    story = Story().arrives().stream_started().customer_joins().told(e.AuditRequested, is_forgetful=True)
+    story.ends().stream_stopped().settles()
+    assert story.call.reassert_stop_at is not None
+    assert story.look_again_in() is None
+
+
 def test_a_reconnect_to_the_same_store_doubts_nothing() -> None:
     """What it acknowledged it has."""
     held = talking().told(e.HoldReported).answers().told(e.AuditRequested)
