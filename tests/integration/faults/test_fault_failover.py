@@ -194,4 +194,4 @@ def test_fault_31_a_start_that_the_failover_forgot(replicated: Replicated, make_
     replicated.master.end()
     until(lambda: replicated.masters_port() == replicated.replica.port, BACK_WITHIN_S, "the replica is the master")
     until(lambda: not heard_by(floor, [sid]), BACK_WITHIN_S, "ASAPP was told to stop")
-    assert floor.state(sid) == "paused"
+    floor.reaches(sid, "paused")
