@@ -3,7 +3,8 @@
 First the same words of the same role, the nearest in time; then words that differ a little and are closer still. The
 vendor's clock and the meaning of its timestamps are not known, so the usual distance between its times and ours is
 learnt from the words that occur once; until enough of them agree, the clocks are taken to be about the same. Audio that
-came late moves a stretch of the talk against the rest: near a longer utterance its own distance counts as well.
+came late moves a stretch of the talk against the rest: near a longer utterance its own distance counts as well. And
+the same words that the vendor stored just when its real-time message came are that message, whatever its offsets say.
 """
 
 from __future__ import annotations
@@ -83,6 +84,12 @@ def _distance(entry: Entry, item: StoredMessage, skews: Skews) -> int:
     return min(abs(item.sent_at + skew_ms - entry.end) for skew_ms in skews)
 
 
+def _distance_of_same(entry: Entry, item: StoredMessage, skews: Skews) -> int:
+    """By when it was spoken, which offsets tell more or less well; or by when it was told, which is known."""
+    spoken = _distance(entry, item, skews)
+    return spoken if entry.received is None else min(spoken, abs(item.sent_at - entry.received.at))
+
+
 def _skew(distances: list[int]) -> tuple[int, bool]:
     """How much later utterances end than the source says, and whether enough of them agree on it."""
     if len(distances) < _SURE:
@@ -107,7 +114,9 @@ def _nearest(
     if len(numbers) * len(rows) > _MANY_PAIRS:
         return dict(zip(rows, numbers, strict=False))
     distances = [
-        (_distance(entries[number], items[index], skews[index]), index, number) for number in numbers for index in rows
+        (_distance_of_same(entries[number], items[index], skews[index]), index, number)
+        for number in numbers
+        for index in rows
     ]
     return _first_come(sorted(each for each in distances if each[0] <= within_ms))
 

@@ -33,12 +33,16 @@ class CallGoneError(Exception):
 
 @dataclass
 class Private:
-    """A stretch that must not be heard. `informed_at`: None where only callbacks tell the service."""
+    """A stretch that must not be heard. `informed_at`: None where only callbacks tell the service.
+
+    `made`: when Twilio had done what began it; a look at the conference before that may not show it.
+    """
 
     group: str
     began: float
     ended: float | None = None
     informed_at: float | None = None
+    made: float = 0.0
 
 
 @dataclass
@@ -165,8 +169,10 @@ class Caller:
     ) -> None:
         """Begin a stretch with `before` (else the last one of this group goes on), wait, and end it."""
         if before is not None:
-            self.private.append(Private(group, now()))
+            stretch = Private(group, now())
+            self.private.append(stretch)
             before()
+            stretch.made = now()
         after()
         stretch = next(each for each in reversed(self.private) if each.group == group)
         stretch.ended = now()

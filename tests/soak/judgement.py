@@ -174,7 +174,11 @@ class Evidence:
         kind = _CALLBACKS[stretch.group]
         told = [row["at"] for row in rows if row["params"].get("StatusCallbackEvent") == kind and self._is_taken(row)]
         rooms = {row["params"].get("ConferenceSid") for row in rows} - {None}
-        read = [row["at"] for row in self.reads if row["status"] == 200 and _room(row) in rooms]
+        read = [
+            row["at"]
+            for row in self.reads
+            if row["status"] == 200 and _room(row) in rooms and row["at"] >= stretch.made
+        ]
         return min((at for at in (*told, *read) if at >= stretch.began), default=None)
 
     def _is_taken(self, row: Json) -> bool:

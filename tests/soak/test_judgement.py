@@ -14,13 +14,14 @@ from tests.soak.lateness import Lateness
 from tests.soak.site import SoakSite
 
 SID = "CA" + "a" * 32
-HELD, UNHELD = 100.0, 120.0
+HELD, MADE, UNHELD = 100.0, 100.3, 120.0
 
 
 def heard(
     until: float,
     *,
     told_at: float | None = HELD,
+    read_at: float | None = None,
     outages: tuple[tuple[float, float, str], ...] = (),
     forgotten: tuple[tuple[float, float], ...] = (),
     heard_ms: dict[str, int] | None = None,
@@ -29,17 +30,20 @@ def heard(
     """One hold from 100 to 120; ASAPP transcribes from 50 to `until`."""
     site = cast("SoakSite", None)
     caller = Caller(site, random.Random(0), sid=SID)  # noqa: S311  a repeatable call
-    caller.private = [Private("wait", 40.0, 50.0), Private("hold", HELD, UNHELD)]
+    caller.private = [Private("wait", 40.0, 50.0), Private("hold", HELD, UNHELD, made=MADE)]
     session = {"started_at": 50.0, "stopped_at": until, "heard_ms": heard_ms or {}}
     stream = {"opened_at": 45.0, "closed_at": None, "open": True}
     seen: dict[str, Any] = {"sessions": [session], "streams": [stream], "heard_ms": heard_ms or {}}
     params = {"StatusCallbackEvent": "participant-hold", "ConferenceSid": "CF1"}
-    told = [] if told_at is None else [{"at": told_at, "status": 204, "params": params}]
+    joined = {"StatusCallbackEvent": "participant-join", "ConferenceSid": "CF1"}
+    told = [{"at": 45.0, "status": 204, "params": joined}]
+    told += [] if told_at is None else [{"at": told_at, "status": 204, "params": params}]
+    path = "/2010-04-01/Accounts/AC1/Conferences/CF1/Participants.json"
     evidence = Evidence(
         asapp={SID: seen},
         twilio={},
         deliveries={SID: told},
-        reads=[],
+        reads=[] if read_at is None else [{"at": read_at, "status": 200, "path": path}],
         outages=list(outages),
         forgotten=list(forgotten),
         store=cast("CallReader", None),
@@ -68,6 +72,12 @@ def test_nobody_can_act_on_a_hold_that_was_never_told() -> None:
     assert heard(130.0, told_at=None).unwanted_frames == 0
     assert heard(130.0, forgotten=((99.5, 100.5),)).unwanted_frames == 0
     assert heard(130.0, forgotten=((98.5, 99.5),)).unwanted_frames > 0
+
+
+def test_a_look_at_the_conference_informs_once_the_hold_is_made() -> None:
+    """Before Twilio has done it a look does not show it."""
+    assert heard(130.0, told_at=None, read_at=100.2).unwanted_frames == 0
+    assert heard(104.8, told_at=None, read_at=100.3).unwanted_frames == 50
 
 
 def test_private_audio_outside_every_stretch_counts() -> None:

@@ -159,6 +159,19 @@ def test_nearly_the_same_words_are_one_utterance_that_tells_both(
     assert sorted((each.text, each.alternative) for each in utterances) == told
 
 
+def test_a_short_utterance_with_odd_offsets_is_known_by_when_it_was_told() -> None:
+    """Its offsets count from somewhere else than those of the others, and would put it six seconds too early."""
+    said = {"good morning this is amy": 3, "I would like to change my address": 5, "and where do you live now": 7}
+    live = [
+        heard("c1", "customer", (end - 1) * 1_000, end * 1_000, text, 10_400 + end * 1_000)
+        for text, end in said.items()
+    ]
+    live.append(heard("c1", "customer", 5_000, 6_000, "hello", 22_400))
+    after = [stored("customer", text, 10_400 + end * 1_000) for text, end in said.items()]
+    after.append(stored("customer", "hello", 22_300))
+    assert [each.source for each in merged(given_call(), live, after)] == ["both"] * 4
+
+
 def test_what_only_the_vendor_kept_is_added_at_its_time() -> None:
     """A dropped real-time message comes back from the finished call, marked as such."""
     utterances = merged(
