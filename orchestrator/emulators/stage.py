@@ -203,6 +203,10 @@ class Stage:
         """Wait until ASAPP has received a request for this call (it may not have been answered)."""
         self._until(f"{operation} asked", lambda: self._is_asked(operation))
 
+    def wait_until_told(self, name: str) -> None:
+        """Wait until ASAPP transcribes for this agent by name."""
+        self._until(f"{name} told to ASAPP", lambda: self._session_agents()[-1:] == [name])
+
     def wait_until_state(self, state: str) -> None:
         self._until(f"state {state}", lambda: self._get(self._desktop(), self._key()).get("state") == state)
 
@@ -237,6 +241,10 @@ class Stage:
         url = f"{self._player.asapp_url}/_emulator/requests"
         rows = self._session.get(url, params={"guid": self.played.call_sid}, timeout=_HTTP_S).json()
         return any(operation in row["path"] for row in rows)
+
+    def _session_agents(self) -> list[str]:
+        url = f"{self._player.asapp_url}/_emulator/calls/{self.played.call_sid}"
+        return [row["agent_id"] for row in self._get(url, {}).get("sessions", [])]
 
     def _heard(self, kind: str) -> float:
         url = f"{self._player.asapp_url}/_emulator/calls/{self.played.call_sid}"
@@ -324,6 +332,7 @@ SENTENCES: Final[tuple[tuple[re.Pattern[str], Callable[..., None]], ...]] = tupl
         ),
         (rf"wait until heard (?P<kind>{_WORD})(?P<again> again)?", Stage.wait_until_heard),
         (r"wait until (?P<operation>start-streaming|stop-streaming) is asked", Stage.wait_until_asked),
+        (rf"wait until asapp is told of (?P<name>{_NAME})", Stage.wait_until_told),
         (r"wait until (?P<none>no )?problem", Stage.wait_until_problem),
         (r"wait until queued", Stage.wait_until_queued),
         (r"wait until the call is over", Stage.wait_until_over),
