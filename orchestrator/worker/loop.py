@@ -81,6 +81,8 @@ class Worker:
         self.upkeep = Upkeep(self.services, self.name, self.stopping)
         self._held: dict[str, Held] = {}
         self._held_lock = threading.Lock()
+        shards = range(self.services.settings.redis_shards)
+        self._turns = {(shard, only_stops): threading.Lock() for shard in shards for only_stops in (False, True)}
         self._failures: dict[str, int] = {}
         self._running: list[threading.Thread] = []
         self._all_done = threading.Event()
@@ -124,21 +126,32 @@ class Worker:
     # --- threads -------------------------------------------------------------------------------------------------
 
     def _serve(self, shard: int, only_stops: bool) -> None:
+        """Leader and followers: of the idle threads of a role one looks and waits, and hands that on with its claim.
+
+        If all waited in Redis, all would wake whenever something comes due by the clock, for one of them to get it.
+        """
+        while not self.stopping.is_set():
+            with self._turns[shard, only_stops]:
+                claim = self._next_claim(shard, only_stops)
+            if claim is not None:
+                self._work_safely(claim)
+
+    def _next_claim(self, shard: int, only_stops: bool) -> Claim | None:
+        """Waits for one, through an outage of Redis too; None: nothing new is to begin."""
         failures = 0
         while not self.stopping.is_set():
             try:
                 claim = self.services.queue.claim(self.name, shard=shard, lease_ms=LEASE_MS, urgent_only=only_stops)
-                if claim is None:
-                    self.services.queue.wait(shard, _IDLE_WAIT_S, urgent_only=only_stops)
-                    continue
+                if claim is not None:
+                    return claim
+                self.services.queue.wait(shard, _IDLE_WAIT_S, urgent_only=only_stops)
+                failures = 0
             except OrchestratorError as error:
                 self._tell_of_store(error)
                 self.upkeep.store_was_away()
                 self.stopping.wait(min(_STORE_PAUSE_S * 2**failures, _LONGEST_STORE_PAUSE_S))
                 failures = min(failures + 1, 10)
-                continue
-            failures = 0
-            self._work_safely(claim)
+        return None
 
     def _tell_of_store(self, error: OrchestratorError) -> None:
         """Once in a while for all threads: while Redis is away or refuses they all meet the same."""

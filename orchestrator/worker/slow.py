@@ -42,32 +42,36 @@ class SlowWork:
         self._services = services
         self._worker = worker
         self._stopping = stopping
+        self._looking = threading.Lock()
+        """One idle thread looks and waits for all of them, as in `worker.loop`; at one shard after the other."""
+        self._shard = 0
         self._failures: dict[str, int] = {}
         """In a row, of the keys that this process looked at."""
 
     def threads(self, count: int) -> list[threading.Thread]:
         """Not started yet; the caller starts and joins them."""
         return [
-            threading.Thread(target=self._serve, args=(number,), name=f"after-call-{number}", daemon=True)
-            for number in range(count)
+            threading.Thread(target=self._serve, name=f"after-call-{number}", daemon=True) for number in range(count)
         ]
 
-    def _serve(self, turn: int) -> None:
-        shards = self._services.settings.redis_shards
+    def _serve(self) -> None:
         while not self._stopping.is_set():
-            turn += 1
             try:
-                self._round(turn % shards, _IDLE_WAIT_S / shards)
+                self._round()
             except OrchestratorError as error:
                 log.warning("slow-work-put-off", error=error.error_id)
                 self._stopping.wait(_IDLE_WAIT_S)
 
-    def _round(self, shard: int, wait_s: float) -> None:
-        queue = self._services.slow_queue
-        claim = queue.claim(self._worker, shard=shard, lease_ms=LEASE_MS)
-        if claim is None:
-            queue.wait(shard, wait_s)
-            return
+    def _round(self) -> None:
+        queue, shards = self._services.slow_queue, self._services.settings.redis_shards
+        with self._looking:
+            if self._stopping.is_set():  # while we waited for our turn to look
+                return
+            self._shard = (self._shard + 1) % shards
+            claim = queue.claim(self._worker, shard=self._shard, lease_ms=LEASE_MS)
+            if claim is None:
+                queue.wait(self._shard, _IDLE_WAIT_S / shards)
+                return
         queue.release(claim, self._looked(claim))
 
     def _looked(self, claim: Claim) -> int | None:
