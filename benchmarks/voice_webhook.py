@@ -25,7 +25,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -34,8 +33,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # twilio has no types
 
 from benchmarks.figures import cpu_s, table
+from benchmarks.references import reference
 from tests.e2e.harness import ACCOUNT_SID, AUTH_TOKEN, CUSTOMER, NUMBER, Site
-from tests.e2e.processes import Process, free_port, poll, start
+from tests.e2e.processes import Process, start
 
 GOAL = 0.6
 NAIVE_MS = 50
@@ -150,32 +150,9 @@ def _others(site: Site) -> Iterator[dict[str, tuple[str, Process]]]:
         site.http.post(
             f"{slow}/_emulator/switches", json={"spike-limit": "0", "daily-limit": "0"}, timeout=10
         ).raise_for_status()
-        found = {}
-        for name in ("bare", "least", "naive"):
-            port = free_port()
-            environment = {**site.environment(), "PORT": str(port), "ASAPP_API_BASE_URL": slow, "PYTHONPATH": "."}
-            command = [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "--config",
-                "benchmarks/plain.py",
-                f"benchmarks.plain:{name}()",
-            ]
-            process = start(name, command, site.folder, environment)
-            stack.callback(process.terminate)
-            url = f"http://127.0.0.1:{port}"
-            poll(partial(_answers, site, url), 20, f"{name} serves")
-            found[name] = (url, process)
-        yield found
-
-
-def _answers(site: Site, url: str) -> bool:
-    """`least` refuses what is not signed, which is an answer as well."""
-    try:
-        return site.http.post(url + _PATH, data={"CallSid": "CA" + "0" * 32}, timeout=5).status_code < 500
-    except OSError:
-        return False
+        names = ("bare", "least", "naive")
+        servers = {name: stack.enter_context(reference(site, name, asapp_url=slow)) for name in names}
+        yield {name: (each.url, each.process) for name, each in servers.items()}
 
 
 def _written(site: Site) -> Path:
