@@ -31,12 +31,22 @@ def call_named(names: Names) -> str | None:
         if found is not None:
             return found
     legs = (identifier for kind, identifier in names if kind == "leg" and identifier)
-    return next((leg for leg in legs if _is_call(leg)), None)
+    return next((leg for leg in legs if _call_of(leg) is not None), None)
 
 
-def _is_call(leg: str) -> bool:
-    known = services().store.load(leg)
-    return known is not None and known.progress is not Progress.DROPPED
+def call_or_leg(sid: str) -> tuple[str, Call | None]:
+    """`call_named` for one SID that may be a call's or a leg's: the call's SID, and the call if it was read for that.
+
+    A SID that nobody knows stands for a call that is not known yet.
+    """
+    found = services().store.resolve("leg", sid)
+    return (sid, _call_of(sid)) if found is None else (found, None)
+
+
+def _call_of(sid: str) -> Call | None:
+    """The call of this SID; None for what was found to be none."""
+    known = services().store.load(sid)
+    return None if known is None or known.progress is Progress.DROPPED else known
 
 
 def learn_names(call_sid: str, names: Names) -> None:
@@ -45,7 +55,7 @@ def learn_names(call_sid: str, names: Names) -> None:
     for kind, identifier in names:
         if not identifier or identifier == call_sid or store.resolve(kind, identifier) == call_sid:
             continue
-        if kind == "leg" and _is_call(identifier):
+        if kind == "leg" and _call_of(identifier) is not None:
             continue
         store.index(kind, identifier, call_sid, ttl_s)
         apply_all(call_sid, store.unpark(f"{kind}:{identifier}"))
@@ -56,10 +66,13 @@ def apply_all(call_sid: str, events: Iterable[Event]) -> None:
         services().store.apply(call_sid, event)
 
 
-def apply_or_adopt(call_sid: str, event: Event, *, via: str, called: str = "") -> Call:
-    """Apply to a call named by a trustworthy source, making it known first when it is not."""
+def apply_or_adopt(call_sid: str, event: Event, *, via: str, called: str = "", known: Call | None = None) -> Call:
+    """Apply to a call named by a trustworthy source, making it known first when it is not.
+
+    `known`: the call, for who has read it just now.
+    """
     store = services().store
-    applied = store.apply(call_sid, event)
+    applied = store.apply(call_sid, event) if known is None else store.apply_to(known, event)
     if applied is None:
         profile = services().profiles.match(called)
         _log.info("call adopted", call_sid=call_sid, via=via)

@@ -23,7 +23,7 @@ from orchestrator.shown import event_json, moment
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.store.reading import TimelineEntry
 from orchestrator.web import access, limits
-from orchestrator.web.adoption import apply_or_adopt, call_named, learn_names
+from orchestrator.web.adoption import apply_or_adopt, call_or_leg, learn_names
 from orchestrator.web.context import CALL_SID, body, received_at, services
 from orchestrator.web.desktop_events import DescribedBody, parse
 from orchestrator.web.emergency import is_silencing, stop_at_once
@@ -99,11 +99,11 @@ def events(sid: str) -> tuple[Response, int] | Response:
         limits.take(who)
     try:
         event = reported.event(received_at())
-        call_sid = call_named((("leg", sid),)) or sid
+        call_sid, known = call_or_leg(sid)
         access.check_report(call_sid, sid, reported)
         if reported.agent_leg:
             learn_names(call_sid, (("leg", reported.agent_leg),))
-        after = apply_or_adopt(call_sid, event, via=f"api:{who.key}")
+        after = apply_or_adopt(call_sid, event, via=f"api:{who.key}", known=known)
     except StoreUnavailable:
         if is_urgent:
             stop_at_once(services(), sid)
