@@ -72,6 +72,18 @@ def restart_wait_ms(failures: int) -> int:
     return 0 if failures == 0 else doubling_ms(1_000, failures - 1, 30_000)
 
 
+def create_wait_ms(family: str, failures: int) -> int:
+    """Before a media stream that was not made is requested again: as between rebuilds, unless nothing is wrong with it.
+
+    After a 429 others were only before it: 0.1, 0.2 ... 30 s, Twilio's own advice. A missing URL: 1, 2, 4, 5 s.
+    """
+    if family == "429":
+        return doubling_ms(100, failures - 1, 30_000)
+    if family == "no-url":
+        return doubling_ms(1_000, failures - 1, 5_000)
+    return restart_wait_ms(failures)
+
+
 def doubling_ms(first: int, times: int, most: int) -> int:
     """`first` doubled so many times, `most` at the most."""
     return min(first << min(times, 16), most)

@@ -40,8 +40,8 @@ from orchestrator.core.backoff import (
     REASSERT_MS,
     STOP_REQUEST_MS,
     STREAM_YOUNG_MS,
+    create_wait_ms,
     doubling_ms,
-    restart_wait_ms,
     scattered,
     spread,
     start_wait_ms,
@@ -364,8 +364,7 @@ def _create_failed(call: Call, stream: MediaStream, event: ActionEnded, *, may_l
         return call  # its callback came first and knows better
     failures = call.restart_failures + 1
     family = event.outcome.family
-    wait_ms = doubling_ms(1_000, failures - 1, 5_000) if family == "no-url" else restart_wait_ms(failures)
-    wait_ms = 0 if event.outcome.is_paced else wait_ms
+    wait_ms = 0 if event.outcome.is_paced else create_wait_ms(family, failures)
     failed = replace(stream, state=StreamState.FAILED, ended_at=event.at, may_live=may_live, error=event.outcome.code)
     return replace(
         call,

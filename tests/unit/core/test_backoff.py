@@ -38,6 +38,20 @@ def test_restart_ladder() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("family", "waits"),
+    [
+        ("429", [100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000]),
+        ("no-url", [1_000, 2_000, 4_000, 5_000]),
+        ("5xx", [1_000, 2_000, 4_000, 8_000]),
+        ("", [1_000, 2_000, 4_000, 8_000]),
+    ],
+)
+def test_create_ladder(family: str, waits: list[int]) -> None:
+    """Soon after a 429, which says nothing about this call; at most 5 s apart without a URL; else as rebuilds."""
+    assert [backoff.create_wait_ms(family, failures) for failures in range(1, len(waits) + 1)] == waits
+
+
 def test_spread_is_steady_and_small() -> None:
     """Jitter adds up to a tenth, the same for the same call, not the same for all."""
     waits = {backoff.spread(sid("CA", str(each)), 10_000) for each in range(50)}
