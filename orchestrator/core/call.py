@@ -89,6 +89,8 @@ class Conference(_Value, frozen=True, kw_only=True):
     last_sequence: int = -1
     participants: tuple[Participant, ...] = ()
     news_at: int = 0
+    read_at: int = 0
+    """When Twilio was last asked who is in, and could say."""
 
     def participant(self, leg: str) -> Participant | None:
         return next((each for each in self.participants if each.leg == leg), None)

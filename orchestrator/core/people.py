@@ -67,6 +67,13 @@ def _is_customer_left_alone(call: Call) -> bool:
     return bool(others) and not any(each.is_present for each in others)
 
 
+def has_company(call: Call) -> bool:
+    """Whether the customer is with anybody: an agent, or whoever else is in that conference, named or not."""
+    row = seat(call, call.call_sid)
+    others = () if row is None else row[0].participants
+    return bool(connected_agents(call)) or any(each.is_present and each.leg != call.call_sid for each in others)
+
+
 def is_agent_held(call: Call, agent: Agent) -> bool:
     row = None if agent.leg is None else seat(call, agent.leg)
     return row is not None and row[1].is_held

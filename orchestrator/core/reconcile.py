@@ -48,6 +48,8 @@ from orchestrator.core.restarts import recent_restarts
 _SHORTEST_REQUEST_MS = 250
 _LOST_BY_DOUBLING_MS = 4_700
 _REPEATED_REQUEST_MS = 1_000
+_SEEN_ALONE_MS = 5_000
+"""So long Twilio's word that the customer is alone may be acted upon."""
 _NEEDS_RESET = frozenset({TranscriptionState.UNKNOWN, TranscriptionState.STOPPING, TranscriptionState.STARTING})
 _DOWN = frozenset({StreamState.FAILED, StreamState.STOPPED})
 
@@ -240,9 +242,10 @@ def _redirect_to_survey(call: Call, want: Desired, now: int) -> Step:
     """After the stop and the stream's end, each bounded; then regardless of the vendors: the caller does not wait.
 
     Ranked first because it waits for the others by its own times and, once due, must not be starved by their retries.
+    Never of a SID that Twilio has not told us about: it may be an agent's leg, and the talk would end.
     """
     survey, url = call.survey, call.profile.survey_url
-    if not want.survey_redirect or survey is None or url is None:
+    if not want.survey_redirect or survey is None or url is None or call.progress is Progress.UNKNOWN:
         return None
     due = max(_survey_steps_end(call, survey), survey.not_before)
     streams = tuple(stream.name for stream in call.streams_that_may_live())
@@ -264,12 +267,21 @@ def _before_survey(call: Call, want: Desired, now: int, timeout_ms: int) -> int:
 
 
 def _complete_conference(call: Call, _want: Desired, now: int) -> Step:
-    """No customer sits alone for ever in a conference that we created."""
-    room = seat(call, call.call_sid)
-    if call.alone_since is None or room is None or call.completed_conference == room[0].sid:
+    """No customer sits alone for ever in a conference that we created.
+
+    Twilio is asked just before: the news of somebody's coming may have been lost, and no talk may be cut off.
+    """
+    row = seat(call, call.call_sid)
+    if call.alone_since is None or row is None or call.completed_conference == row[0].sid:
         return None
-    due = call.alone_since + call.profile.agent_return_s * 1_000
-    return due if due > now else CompleteConference(conference=room[0].sid)
+    room, due = row[0], call.alone_since + call.profile.agent_return_s * 1_000
+    if due > now:
+        return due
+    if now - room.read_at <= _SEEN_ALONE_MS:
+        return CompleteConference(conference=room.sid)
+    if any(reading.key == f"conference:{room.sid}" for reading in call.readings):
+        return None  # that rule's own time applies
+    return ReadParticipants(conference=room.sid, why="the customer may be alone")
 
 
 # --- transcription when it is wanted -----------------------------------------------------------------------------

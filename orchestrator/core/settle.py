@@ -13,7 +13,15 @@ from orchestrator.core.applied.desktop import DESKTOP_HOLD, without_pause
 from orchestrator.core.backoff import AUDIT_MS, ORPHAN_AUDIT_MS, SETTLE_MS, STOPPED_ALONE_MS, spread
 from orchestrator.core.call import Agent, Call, Gap, PausedStretch, TranscriptionState
 from orchestrator.core.desired import desired
-from orchestrator.core.people import connected_agents, is_agent_connected, is_customer_connected, pause_reason, seat
+from orchestrator.core.people import (
+    connected_agents,
+    had_agent,
+    has_company,
+    is_agent_connected,
+    is_customer_connected,
+    pause_reason,
+    seat,
+)
 
 _KEPT = 200
 
@@ -122,9 +130,9 @@ def _with_paused(call: Call, at: int) -> Call:
 
 
 def _with_loneliness(before: Call | None, call: Call, at: int) -> Call:
-    """Since when the customer sits alone in a conference of ours after the last agent left.
+    """Since when the customer sits alone in a conference of ours after agents, and all others, have left it.
 
-    In one that somebody else made others may be waited for, of whom we know nothing.
+    In one that somebody else made others may be waited for, of whom we know nothing. Who has had no agent yet waits.
     """
     row = seat(call, call.call_sid)
     is_alone = (
@@ -132,12 +140,13 @@ def _with_loneliness(before: Call | None, call: Call, at: int) -> Call:
         and not call.is_ended
         and row is not None
         and row[0].is_ours is not False
-        and not connected_agents(call)
+        and had_agent(call)
+        and not has_company(call)
     )
     if not is_alone:
         return replace(call, alone_since=None)
-    has_just_left = before is not None and bool(connected_agents(before))
-    return replace(call, alone_since=at) if has_just_left and call.alone_since is None else call
+    have_just_left = before is not None and has_company(before)
+    return replace(call, alone_since=at) if have_just_left and call.alone_since is None else call
 
 
 def _with_audit(call: Call, at: int) -> Call:

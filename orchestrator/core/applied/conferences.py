@@ -155,7 +155,7 @@ def participants_read(call: Call, event: ParticipantsRead) -> Call:
     rows = tuple(_with_row(row, listed.get(row.leg), event) for row in room.participants)
     known = {row.leg for row in rows}
     fresh = tuple(_from_snapshot(listed[leg], event.at) for leg in listed if leg not in known)
-    call = _put(call, room, replace(room, participants=(*rows, *fresh)))
+    call = _put(call, room, replace(room, participants=(*rows, *fresh), read_at=event.asked_at))
     row = room.participant(call.call_sid)
     if row is not None and row.is_present and call.call_sid not in listed:
         call = with_reading(call, "call", event.at, "the customer is no longer in the conference")

@@ -236,6 +236,13 @@ class Story:
                 self.now = plan.look_again_at
         raise AssertionError(f"never at rest: {self.next_action()}")
 
+    def reads(self) -> Story:
+        """The next action is a read, and Twilio knows what we know."""
+        action = self.next_action()
+        assert isinstance(action, READS), f"next is {action}, not a read"
+        self._is_done(action)
+        return self
+
     def settles_note(self) -> Story:
         self._is_done(self.next_is(a.NoteTime))
         return self

@@ -6,7 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from orchestrator.core import events as e
-from orchestrator.core.actions import ReadCall, StartTranscription, StopStream, StopTranscription, Verdict
+from orchestrator.core.actions import (
+    ReadCall,
+    RedirectToSurvey,
+    StartTranscription,
+    StopStream,
+    StopTranscription,
+    Verdict,
+)
 from orchestrator.core.call import Progress
 from orchestrator.core.reconcile import reconcile
 from tests.unit.core.given import AMY, CUSTOMER, ROOM, Story, sid
@@ -41,6 +48,21 @@ def test_stops_are_sent_if_twilio_cannot_say() -> None:
     assert story.answers().next_action() is None
     assert story.look_again_in() == 2_000
     story.at(2_000).next_is(ReadCall)
+
+
+def test_nobody_is_sent_to_the_survey_unseen() -> None:
+    """A SID of which Twilio has not said what it is may be an agent's leg, and the redirect would end the talk."""
+    story = adopted(survey_url="https://example.com/survey").told(e.SurveyTransferRequested)
+    for _ in range(10):
+        story.next_is(ReadCall)
+        story.told(e.CallRead, status="unreadable")
+        if isinstance(story.next_action(), StopTranscription):
+            story.answers()
+        assert story.next_action() is None
+        story.at(story.look_again_in() or 0)
+    story.told(e.CallRead, status="in-progress")
+    while not isinstance(story.next_action(), RedirectToSurvey):
+        story.answers()
 
 
 def test_lost_read_is_made_again() -> None:

@@ -9,12 +9,13 @@ from orchestrator.core.actions import (
     CompleteConference,
     HandOverTranscript,
     ReadCall,
+    ReadParticipants,
     StartTranscription,
     StopTranscription,
     Verdict,
 )
 from orchestrator.core.call import Progress
-from tests.unit.core.given import AMY, CUSTOMER, ROOM, Story
+from tests.unit.core.given import AMY, BOB, CUSTOMER, ROOM, Story
 
 
 def test_terminal_status_of_the_customers_leg() -> None:
@@ -117,7 +118,8 @@ def test_customer_left_alone() -> None:
     """30 s after the last agent left, the conference is completed, so that no customer sits alone (story 18)."""
     story = Story(agent_return_s=30).talks().agent_leaves().settles().at(29_999)
     assert story.next_action() is None
-    assert story.at(1).next_is(CompleteConference).conference == ROOM
+    assert story.at(1).next_is(ReadParticipants).conference == ROOM
+    assert story.reads().next_is(CompleteConference).conference == ROOM
     assert story.answers().settles().next_action() is None
 
 
@@ -132,6 +134,44 @@ def test_queue_is_not_being_left_alone() -> None:
     assert Story().arrives().customer_joins().call.alone_since is None
 
 
+@pytest.mark.parametrize("label", ["specialist", None])
+def test_customer_with_somebody_else_is_not_alone(label: str | None) -> None:
+    """Whom the agent brought in and left with the customer may be anybody: an outside number, an unlisted device."""
+    story = Story().talks().news(e.ParticipantJoined, BOB, label=label).settles()
+    story.agent_leaves().settles()
+    assert (story.call.alone_since, story.wanted.transcription) == (None, False)
+    left_at = story.at(60_000).settles().now
+    story.news(e.ParticipantLeft, BOB, label=label)
+    assert story.call.alone_since == left_at
+    story.settles().at(30_000).reads().next_is(CompleteConference)
+
+
+def test_whoever_comes_before_the_first_agent_leaves_nobody_alone() -> None:
+    """The customer waits on for an agent when an announcement's leg has come and gone."""
+    story = Story().arrives().customer_joins().news(e.ParticipantJoined, BOB, label="announcement").settles()
+    assert story.news(e.ParticipantLeft, BOB, label="announcement").call.alone_since is None
+
+
+def test_somebody_whose_coming_was_lost_is_found_before_the_end() -> None:
+    """Twilio is asked who is in before a conference is completed; what cannot be read is not acted upon."""
+    story = Story().talks().agent_leaves().settles().at(30_000)
+    story.next_is(ReadParticipants)
+    story.told(e.ParticipantsRead, conference=ROOM, asked_at=story.now, is_readable=False)
+    assert story.next_action() is None
+    assert story.look_again_in() == 2_000
+    rows = [(CUSTOMER, "customer"), (BOB, "agent-bob")]
+    seen = tuple(e.ParticipantSnapshot(leg=leg, label=label, is_held=False, is_coaching=False) for leg, label in rows)
+    story.at(2_000).told(e.ParticipantsRead, conference=ROOM, asked_at=story.now, participants=seen)
+    assert (story.call.alone_since, story.wanted.agent_id) == (None, "bob")
+
+
+def test_a_look_of_long_ago_ends_no_conference() -> None:
+    """A worker that comes back late asks again."""
+    story = Story().talks().agent_leaves().settles().at(30_000).reads()
+    story.next_is(CompleteConference)
+    story.at(5_001).next_is(ReadParticipants)
+
+
 def test_only_conferences_of_ours_are_completed() -> None:
     """A conference that somebody else created is not ours to end."""
     assert Story(route="redirect:https://example.com/flow").talks().agent_leaves().call.alone_since is None
@@ -140,8 +180,8 @@ def test_only_conferences_of_ours_are_completed() -> None:
 @pytest.mark.parametrize("verdict", [Verdict.UNKNOWN, Verdict.FAILED])
 def test_completion_that_failed_is_repeated(verdict: Verdict) -> None:
     """A completion of unknown outcome is tried again after the same time."""
-    story = Story().talks().agent_leaves().settles().at(30_000).answers(verdict).settles()
-    story.at(30_000).next_is(CompleteConference)
+    story = Story().talks().agent_leaves().settles().at(30_000).reads().answers(verdict).settles()
+    story.at(30_000).reads().next_is(CompleteConference)
 
 
 def test_handed_over_once() -> None:
