@@ -112,10 +112,11 @@ class Stage:
         self._act("say", {"role": role, "text": text})
 
     def comes(self, who: str, name: str) -> None:
-        label = f"{who}-{name}"
-        self._agents[name] = self._act(f"{who}-joins", {"label": label, "client": label})["sid"]
+        """A guest is anybody else whom an agent brings in; nothing tells that this is no agent."""
+        label, action = f"{who}-{name}", "coach-joins" if who == "coach" else "agent-joins"
+        self._agents[name] = self._act(action, {"label": label, "client": label})["sid"]
 
-    def agent_leaves(self, name: str) -> None:
+    def leaves(self, name: str) -> None:
         self._act("agent-leaves", {"leg": self._leg(name)})
 
     def agent_hold(self, name: str, state: str) -> None:
@@ -302,8 +303,8 @@ SENTENCES: Final[tuple[tuple[re.Pattern[str], Callable[..., None]], ...]] = tupl
         (r"customer (?P<action>is held|is unheld|hangs up)", Stage.customer_does),
         (r"customer gives card details", Stage.customer_gives_card),
         (r"(?P<role>customer|agent) says (?P<text>.+)", Stage.says),
-        (rf"(?P<who>agent|coach) (?P<name>{_NAME}) joins", Stage.comes),
-        (rf"agent (?P<name>{_NAME}) leaves", Stage.agent_leaves),
+        (rf"(?P<who>agent|coach|guest) (?P<name>{_NAME}) joins", Stage.comes),
+        (rf"(?:agent|guest) (?P<name>{_NAME}) leaves", Stage.leaves),
         (rf"agent (?P<name>{_NAME}) is (?P<state>held|unheld)", Stage.agent_hold),
         (rf"agent (?P<name>{_NAME}) (?P<action>{_PICK_UP})", Stage.agent_picks_up),
         (rf"agent (?P<name>{_NAME}) opens the conference", Stage.agent_opens),

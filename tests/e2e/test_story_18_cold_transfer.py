@@ -6,6 +6,7 @@ conference-first-sequence.
 
 from tests.e2e.harness import OnEachSite, Site
 from tests.e2e.world import (
+    PAUSE_TO_OFF_S,
     START,
     STOP,
     CallSeen,
@@ -66,6 +67,28 @@ def test_customer_is_not_alone_for_ever(on_each_site: OnEachSite) -> None:
         assert call.requests(STOP)[0]["at"] > left.began
         assert_heard_at_most(call, "queue-music", [left.began])
         assert call.received_ms().get("survey", 0) == 0
+        assert_ended_clean(call)
+
+    on_each_site(story)
+
+
+def test_customer_with_a_guest_is_not_cut_off(on_each_site: OnEachSite) -> None:
+    """Whom the agent left with the customer may be anybody; the two talk on, unheard, for as long as they like."""
+
+    def story(site: Site) -> None:
+        # 1. Amy leaves the customer with ann, who goes long after `agent_return_s`.
+        played = site.play("left_with_a_guest")
+        call = CallSeen(site, played.call_sid)
+
+        # 2. The conference lived on until ann had gone, and for its time then.
+        amy, ann = (played.time_of(f"{who} leaves") for who in ("agent amy", "guest ann"))
+        over = played.time_of("wait until the conference is over")
+        assert ann.began - amy.ended > 2 * AGENT_RETURN_S
+        assert AGENT_RETURN_S - 0.1 <= over.ended - ann.began <= AGENT_RETURN_S + 2
+
+        # 3. Nothing was transcribed without an agent.
+        assert call.order() == [START, STOP]
+        assert call.requests(STOP)[0]["at"] - amy.began < PAUSE_TO_OFF_S
         assert_ended_clean(call)
 
     on_each_site(story)
