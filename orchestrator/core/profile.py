@@ -56,7 +56,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_pause_s: int = 900
     """Seconds after which a pause that nobody ended is reported as a problem."""
     agent_return_s: int = 30
-    """Seconds after the last agent left until a conference of ours is ended, so that no customer sits alone in it."""
+    """Seconds until a conference of ours is ended that agents, and all others, have left.
+
+    So that no customer sits alone in it; Twilio is asked just before.
+    """
     silence_probe_s: int = 60
     """Seconds without an utterance after which it is checked that ASAPP still hears the call; 0: never."""
     after_call: bool = True
