@@ -34,8 +34,10 @@ from twilio.twiml.voice_response import (  # type: ignore[import-untyped]  # the
 
 from orchestrator.core.call import Call
 from orchestrator.core.profile import Profile, Route
+from orchestrator.hosts import path_below
 
 APOLOGY = "We are sorry, nobody can take your call at the moment. Please call again later."
+GOODBYE = "Thank you for your call. Goodbye."
 REFUSAL = "This number cannot be called from here."
 CONFERENCE_EVENTS = "start end join leave mute hold modify"
 CHILD_EVENTS = "answered completed"
@@ -44,7 +46,7 @@ _FIRST_STREAM = "asapp-1"
 _SID = re.compile(r"CA[0-9a-f]{32}\Z")
 _SID_HERE, _URL_HERE = f"call-{secrets.token_hex(16)}", f"url-{secrets.token_hex(16)}"
 """Where a prepared document gets the call's own: words that nobody can have put into a profile."""
-_WITH_AGENT = ("completed", "answered", "bridged")
+WITH_AGENT = ("completed", "answered", "bridged")
 _CALLER_IS_ELSEWHERE = ("redirected", "redirected-from-bridged", "bridging-in-process")
 _CALLER_LEFT = ("hangup",)
 
@@ -75,6 +77,10 @@ class CallbackUrls:
     def survey(self, call_sid: str) -> str:
         return self._of("survey", call=call_sid)
 
+    def name_of(self, url: str) -> str | None:
+        """Which of our endpoints this URL is one of (`dial-ended`); None for an address elsewhere."""
+        return path_below(url, self._base)
+
     def _of(self, path: str, **query: str) -> str:
         return f"{self._base}{path}?{urlencode(query)}{OVERRIDES}"
 
@@ -89,6 +95,19 @@ def answer(call: Call, *, stream_url: str | None, urls: CallbackUrls) -> str:
         return _built(call.profile, _name_of_stream(call), call.call_sid, stream_url, urls)
     prepared = _prepared(call.profile, _name_of_stream(call), stream_url is not None, urls)
     return prepared.replace(_SID_HERE, call.call_sid).replace(_URL_HERE, _escaped(stream_url or ""))
+
+
+def begins_with_stream(profile: Profile) -> bool:
+    """Whether the voice webhook's document starts a media stream, where there is a URL for one."""
+    return profile.transcribe and profile.stream_from == "call-start" and profile.consent != "required"
+
+
+def streams_of_unknown(profile: Profile) -> list[str]:
+    """Which streams may live on a call whose state cannot be read: the one that the call began with, if any.
+
+    Twilio does not say whether a document fails at a `<Stop>` of a stream that never was.
+    """
+    return [_FIRST_STREAM] if begins_with_stream(profile) else []
 
 
 def _name_of_stream(call: Call) -> str:
@@ -128,9 +147,6 @@ def route_only(profile: Profile, call_sid: str, urls: CallbackUrls) -> str:
     return str(document)
 
 
-fallback = route_only
-
-
 def static_fallback(profile: Profile) -> str:
     """The route as a document that Twilio itself can keep (a TwiML Bin): it holds no address of ours.
 
@@ -155,6 +171,11 @@ def static_fallback(profile: Profile) -> str:
 def apology() -> str:
     """A spoken apology, then the end of the call."""
     return _said(APOLOGY)
+
+
+def goodbye() -> str:
+    """A word for a caller whose talk is over, then the end of the call."""
+    return _said(GOODBYE)
 
 
 def refusal() -> str:
@@ -188,7 +209,7 @@ def dial_agent(address: str) -> str:
 def leads_to_survey(profile: Profile, *, outcome: str, had_agent: bool) -> bool:
     """What follows a dial or queue is the survey: there is one, and an agent was on the call."""
     is_elsewhere = outcome in _CALLER_IS_ELSEWHERE or outcome in _CALLER_LEFT
-    return bool(profile.survey_url) and not is_elsewhere and (had_agent or outcome in _WITH_AGENT)
+    return bool(profile.survey_url) and not is_elsewhere and (had_agent or outcome in WITH_AGENT)
 
 
 def dial_ended(
@@ -212,7 +233,7 @@ def dial_ended(
         return str(document)
     if leads_to_survey(profile, outcome=outcome, had_agent=had_agent):
         return survey(profile, streams)
-    if had_agent or outcome in _WITH_AGENT or outcome in _CALLER_LEFT:
+    if had_agent or outcome in WITH_AGENT or outcome in _CALLER_LEFT:
         return _hang_up()
     if is_last or not profile.no_agent_route:
         return apology()

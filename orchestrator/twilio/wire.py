@@ -37,7 +37,10 @@ class MalformedRequest(OrchestratorError):  # noqa: N818  # the name says whose 
 
 
 class VoiceRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A fetch of TwiML. `called` is a number or, for SIP, the whole address; `sip_domain` its domain."""
+    """A fetch of TwiML. `called` is a number or, for SIP, the whole address; `sip_domain` its domain.
+
+    `failed_url`: of the fallback alone, what could not be fetched before.
+    """
 
     call_sid: str
     caller: str = ""
@@ -46,6 +49,7 @@ class VoiceRequest(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None = None
     status: str = ""
     sip_domain: str = ""
+    failed_url: str = ""
     sip_headers: dict[str, str] = {}
     parameters: dict[str, str] = {}
 
@@ -99,6 +103,7 @@ def voice_request(form: Form) -> VoiceRequest:
         parent=_matching(form.get("ParentCallSid"), "CA"),
         status=_text(form, "CallStatus"),
         sip_domain=_text(form, "SipDomain"),
+        failed_url=form.get("ErrorUrl", ""),
         sip_headers={name[10:]: value for name, value in form.items() if name.startswith("SipHeader_")},
         parameters=dict(form),
     )

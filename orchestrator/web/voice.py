@@ -23,7 +23,7 @@ from orchestrator.core.transition import begin
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
 from orchestrator.store.errors import StoreUnavailable
-from orchestrator.twilio import twiml, wire
+from orchestrator.twilio import fallback, twiml, wire
 from orchestrator.web.adoption import apply_or_adopt
 from orchestrator.web.context import CALL_SID, lose_patience, received_at, services
 from orchestrator.web.emergency import is_silencing, stop_at_once
@@ -91,7 +91,7 @@ def _answer_to(fetch: wire.VoiceRequest, profile: Profile) -> str:
     try:
         return _stored_and_answered(fetch, profile)
     except StoreUnavailable as error:
-        url = services().stream_urls.in_memory() if _begins_with_stream(profile) else None
+        url = services().stream_urls.in_memory() if twiml.begins_with_stream(profile) else None
         if url is None:
             raise
         _log.warning("answered without the store", error_id=error.error_id, **_of())
@@ -127,13 +127,9 @@ def _arrival(fetch: wire.VoiceRequest, profile: Profile, *, at: int, has_stream_
     )
 
 
-def _begins_with_stream(profile: Profile) -> bool:
-    return profile.transcribe and profile.stream_from == "call-start" and profile.consent != "required"
-
-
 def _stream_url(profile: Profile) -> str | None:
     """The URL at hand; only when there is none, and the answer needs one, a bounded wait for a worker's fetch."""
-    if not _begins_with_stream(profile):
+    if not twiml.begins_with_stream(profile):
         return None
     return services().stream_urls.at_hand() or _awaited_url()
 
@@ -177,17 +173,27 @@ def _customer_id(profile: Profile, fetch: wire.VoiceRequest) -> str:
 @bp.post("/voice-fallback")
 @_never_drops
 def voice_fallback() -> str:
-    """The number's fallback URL: the route alone, no store."""
-    fetch = wire.voice_request(g.form)
-    profile = services().profiles.match(fetch.own_number)
-    return answer_to_device(fetch) or twiml.fallback(profile, fetch.call_sid, services().callback_urls)
+    """The number's fallback URL: the route alone, or what is left of it for a caller who is past it. No store."""
+    form = _form_of_leg(fallback.call_named(g.form.get("ErrorUrl", "")))
+    fetch = wire.voice_request(form)
+    profiles, urls = services().profiles, services().callback_urls
+    profile = profiles.match(fetch.own_number)
+    past = fallback.instead_of(
+        fetch.failed_url,
+        profile,
+        fetch.call_sid,
+        outcome=wire.dial_ended(form).outcome,
+        surveys=[each.survey_url for each in profiles if each.survey_url],
+        urls=urls,
+    )
+    return past or answer_to_device(fetch) or twiml.route_only(profile, fetch.call_sid, urls)
 
 
 @bp.post("/dial-ended")
 @_never_drops
 def dial_ended() -> str:
     """What follows a dial or queue. The answer waits for nobody; the worker stops ASAPP meanwhile."""
-    form = _form_of_leg()
+    form = _form_of_leg(request.args.get("call"))
     result = wire.dial_ended(form)
     call = _known_call(form, lambda known, at: _dial_ended(known, result, at))
     return twiml.dial_ended(
@@ -205,14 +211,14 @@ def dial_ended() -> str:
 @_never_drops
 def survey() -> str:
     """The step in front of the survey."""
-    call = _known_call(_form_of_leg(), lambda _, at: SurveyReached(at=at))
+    call = _known_call(_form_of_leg(request.args.get("call")), lambda _, at: SurveyReached(at=at))
     return twiml.survey(call.profile, _stream_names(call))
 
 
-def _form_of_leg() -> dict[str, str]:
-    """The form; where its Call SID is none, with the one of the URL that we handed out."""
+def _form_of_leg(call_sid: str | None) -> dict[str, str]:
+    """The form; where its Call SID is none, with this one of a URL that we handed out."""
     form: dict[str, str] = g.form
-    named = _sid_or_none(request.args.get("call"))
+    named = _sid_or_none(call_sid)
     return form if named is None or _sid_or_none(form.get("CallSid")) else {**form, "CallSid": named}
 
 
@@ -243,9 +249,7 @@ def _known_call(form: dict[str, str], event_for: Callable[[Call, int], DialEnded
 
 
 def _stream_names(call: Call) -> list[str]:
-    """What may live; of a call whose state could not be read the first one.
-
-    Twilio does not say whether a document fails at a `<Stop>` of nothing, so one that is known to run is all we stop.
-    """
+    """What may live."""
     is_known = call.created_at > 0
-    return [stream.name for stream in call.streams_that_may_live()] if is_known else ["asapp-1"]
+    known = [stream.name for stream in call.streams_that_may_live()]
+    return known if is_known else twiml.streams_of_unknown(call.profile)

@@ -212,6 +212,26 @@ def test_the_fallback_answers_the_route_without_the_store(with_url: Site) -> Non
     assert commands(with_url) == before
 
 
+@pytest.mark.parametrize(
+    ("number", "failed", "expected"),
+    [
+        ("+15555550100", f"{BASE}/twilio/voice", ["Response", "Dial", "Conference"]),
+        ("+15555550100", f"{BASE}/twilio/dial-ended?call={CALL}", ["Response", "Redirect"]),
+        ("+15555550100", f"{BASE}/twilio/survey?call={CALL}", ["Response", "Stop", "Stream", "Redirect"]),
+        ("+15555550100", "https://survey.example/start", ["Response", "Say", "Hangup"]),
+        ("+15555550102", f"{BASE}/twilio/dial-ended?call={CALL}", ["Response", "Redirect"]),
+    ],
+)
+def test_the_fallback_does_not_send_a_caller_back_whose_talk_is_over(
+    with_url: Site, number: str, failed: str, expected: list[str]
+) -> None:
+    """What failed says where the caller is; no command is sent to Redis for it."""
+    before = commands(with_url)
+    form = {"CallSid": CALL, "To": number, "From": "+15555550101", "Direction": "inbound", "ErrorUrl": failed}
+    assert tags(with_url.twilio("voice-fallback", form).text) == expected
+    assert commands(with_url) == before
+
+
 @pytest.fixture
 def orphan(own_redis: RedisServer, make_settings: MakeSettings, vendor: Vendor) -> Site:
     """A site on a Redis of its own, with a URL in memory."""

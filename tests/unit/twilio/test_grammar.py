@@ -35,7 +35,13 @@ CONTENT = {"name", "self", "kwargs"}
 
 def documents() -> list[str]:
     stream = MediaStream(name="asapp-1", generation=1, state=StreamState.REQUESTED, origin="twiml")
-    made = [twiml.apology(), twiml.refusal(), twiml.dial_agent("client:amy"), twiml.dial_agent("sip:amy@desk.example")]
+    made = [
+        twiml.apology(),
+        twiml.goodbye(),
+        twiml.refusal(),
+        twiml.dial_agent("client:amy"),
+        twiml.dial_agent("sip:amy@desk.example"),
+    ]
     made.append(
         twiml.dial_customer("+15555550101", caller_id="+15555550100", device_leg=CALL, identity="client:amy", urls=URLS)
     )
@@ -43,7 +49,7 @@ def documents() -> list[str]:
         profile = Profile(route=route, no_agent_route=other, survey_url=survey)
         call = Call(call_sid=CALL, profile=profile, created_at=1, streams=(stream,))
         made += [twiml.answer(call, stream_url=url, urls=URLS) for url in (None, "wss://media.example/x")]
-        made += [twiml.fallback(profile, CALL, URLS), twiml.survey(profile, ["asapp-1"])]
+        made += [twiml.route_only(profile, CALL, URLS), twiml.survey(profile, ["asapp-1"])]
         for outcome, had_agent, is_last in itertools.product(OUTCOMES, (False, True), (False, True)):
             made.append(
                 twiml.dial_ended(

@@ -88,10 +88,10 @@ def test_the_answer_starts_the_stream_and_goes_on() -> None:
 
 
 def test_without_a_url_the_route_alone() -> None:
-    """No URL, no `<Start>`; the fallback is the same."""
+    """No URL, no `<Start>`."""
     document = twiml.answer(call(), stream_url=None, urls=URLS)
     assert tags(document) == ["Dial", "Conference"]
-    assert document == twiml.route_only(profile(), CALL, URLS) == twiml.fallback(profile(), CALL, URLS)
+    assert document == twiml.route_only(profile(), CALL, URLS)
 
 
 def test_conference() -> None:
@@ -249,6 +249,20 @@ def test_a_refused_device_hears_why() -> None:
     """A spoken word, then the end."""
     assert tags(twiml.refusal()) == ["Say", "Hangup"]
     assert only(twiml.refusal(), "Say").text == twiml.REFUSAL
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        ({}, ["asapp-1"]),
+        ({"transcribe": False}, []),
+        ({"consent": "required"}, []),
+        ({"stream_from": "agent-connect"}, []),
+    ],
+)
+def test_a_stream_that_never_was_is_not_stopped(more: dict[str, Any], names: list[str]) -> None:
+    """Of a call whose state cannot be read, the first stream alone, where the profile begins with one."""
+    assert twiml.streams_of_unknown(profile(**more)) == names
 
 
 def test_survey_stops_every_stream_that_may_live() -> None:
