@@ -97,7 +97,7 @@ def streaming(answer: Answer, *, is_start: bool) -> Outcome:
     told = (wrong[0].description if wrong else None) or body.error_message
     detail = _for_people(f"isOk {str(body.is_ok).lower()}: {told or 'no status for both participants'}")
     if is_start and any(_is_of_configuration(status.number()) for status in wrong):
-        return Outcome(verdict=Verdict.TERMINAL, code=code, detail=detail)
+        return Outcome(verdict=Verdict.TERMINAL, code=code, detail=detail, may_be_done=True)
     return Outcome(verdict=Verdict.FAILED, code=code, detail=detail, family="5xx")
 
 

@@ -139,6 +139,10 @@ class Verdict(StrEnum):
     """Refused for a reason that repeating does not change (configuration)."""
 
 
+GONE = frozenset({Verdict.DONE, Verdict.NOT_FOUND, Verdict.NOT_IN_PROGRESS})
+"""What was to be ended at Twilio is not there any more."""
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A vendor's answer. `code` is the vendor's own (for people); `family` chooses the retry ladder."""
 
@@ -149,6 +153,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`429`, `5xx`, `auth`, `no-url`, `daily-limit`, or empty."""
     is_paced: bool = False
     """Somebody else (a breaker over all calls) decides when the next attempt goes: no ladder of the call's own."""
+    may_be_done: bool = False
+    """A refusal that may have been carried out in part all the same."""
     sid: str | None = None
     """The created media stream's SID."""
     stream_ids: dict[str, str] = {}

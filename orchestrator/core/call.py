@@ -43,6 +43,10 @@ class StreamState(StrEnum):
     UNKNOWN = "unknown"
 
 
+DOWN = frozenset({StreamState.FAILED, StreamState.STOPPED})
+"""Ended as far as is known, or given up."""
+
+
 class Progress(StrEnum):
     """The customer's leg. An adopted call is `unknown` until Twilio's call resource has been read."""
 

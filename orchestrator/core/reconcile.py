@@ -40,7 +40,7 @@ from orchestrator.core.backoff import (
     STREAM_STOP_WHILE_HEARD_MS,
     SURVEY_STEP_MS,
 )
-from orchestrator.core.call import Call, MediaStream, Progress, StreamState, Survey, TranscriptionState
+from orchestrator.core.call import DOWN, Call, MediaStream, Progress, StreamState, Survey, TranscriptionState
 from orchestrator.core.desired import Desired, desired
 from orchestrator.core.people import is_customer_connected, is_stopped, pause_reason, seat
 from orchestrator.core.restarts import recent_restarts
@@ -51,7 +51,6 @@ _REPEATED_REQUEST_MS = 1_000
 _SEEN_ALONE_MS = 5_000
 """So long Twilio's word that the customer is alone may be acted upon."""
 _NEEDS_RESET = frozenset({TranscriptionState.UNKNOWN, TranscriptionState.STOPPING, TranscriptionState.STARTING})
-_DOWN = frozenset({StreamState.FAILED, StreamState.STOPPED})
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,7 +213,7 @@ def _stop_unwanted_streams(call: Call, want: Desired, now: int) -> Step:
     if is_stop_first:
         return None  # that rule's own time applies
     keep = call.current_stream if want.stream else None
-    if keep is not None and keep.state in _DOWN:
+    if keep is not None and keep.state in DOWN:
         keep = None
     extra = [stream for stream in call.streams_that_may_live() if stream is not keep]
     if not extra:
@@ -310,7 +309,7 @@ def _start_transcription(call: Call, want: Desired, now: int) -> Step:
     due = max(running.not_before, call.settle_until)
     if stream.state is StreamState.REQUESTED:
         due = max(due, stream.requested_at + STREAM_DEADLINE_MS)
-    elif stream.state in _DOWN:
+    elif stream.state in DOWN:
         return None
     if due > now:
         return due
@@ -326,7 +325,7 @@ def _rebuild_stream(call: Call, want: Desired, now: int) -> Step:
     if pause_reason(call) is not None or not (want.transcription or is_customer_connected(call)):
         return None
     stream = call.current_stream
-    if stream is not None and stream.state not in _DOWN:
+    if stream is not None and stream.state not in DOWN:
         return None
     if len(recent_restarts(call, now)) >= RESTARTS_LIMIT:
         return NoteTime(what="restarts-exhausted", subject=f"{RESTARTS_LIMIT} within 5 minutes")

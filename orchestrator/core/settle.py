@@ -58,8 +58,7 @@ def _without_orphaned_hold(before: Call | None, call: Call) -> Call:
 
 def _with_wishes(call: Call, at: int) -> Call:
     is_wanted = desired(call).transcription
-    if (is_wanted or call.was_wanted) and call.reassert_stop_at is not None and call.reassert_stop_at <= at:
-        call = replace(call, reassert_stop_at=None)  # its time came while transcription was wanted on
+    call = _without_reassertion(call, at) if is_wanted or call.was_wanted else call
     if is_wanted:
         call = replace(call, is_cut=False)
     if is_wanted and not call.was_wanted:
@@ -78,6 +77,16 @@ def _with_wishes(call: Call, at: int) -> Call:
         fresh = replace(call.transcription, failures=0, not_before=at, has_tried_stop=False)
         return replace(call, off_wanted_at=at, transcription=fresh)
     return call
+
+
+def _without_reassertion(call: Call, at: int) -> Call:
+    """Its time came while transcription was wanted on, and is: the stop that ends this will do.
+
+    Off, it would not: nothing else sends a stop then, and a start of long ago may have been carried out.
+    """
+    is_on = call.transcription.state is TranscriptionState.ON
+    is_due = call.reassert_stop_at is not None and call.reassert_stop_at <= at
+    return replace(call, reassert_stop_at=None) if is_on and is_due else call
 
 
 def _with_exposure(call: Call, at: int) -> Call:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from orchestrator.core.call import Call, Problem, Reading
+from orchestrator.core.events import ActionEnded
 
 T = TypeVar("T")
 _KEPT_PROBLEMS = 10
@@ -61,3 +62,9 @@ def with_reading_failed(call: Call, key: str, at: int) -> Call:
     kept = without_reading(call, key)
     reading = Reading(key=key, not_before=at + wait, failures=failures, why="" if standing is None else standing.why)
     return replace(kept, readings=(*kept.readings, reading))
+
+
+def with_auth_problem(call: Call, problem_id: str, event: ActionEnded) -> Call:
+    if event.outcome.family != "auth":
+        return call
+    return with_problem(call, problem_id, event.at, f"{event.outcome.code} {event.outcome.detail}".strip())

@@ -10,6 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from orchestrator.core.actions import (
+    GONE,
     CompleteConference,
     CreateStream,
     Outcome,
@@ -22,16 +23,18 @@ from orchestrator.core.actions import (
 from orchestrator.core.applied.common import (
     first,
     swapped,
+    with_auth_problem,
     with_problem,
     with_reading,
     without_problems,
 )
-from orchestrator.core.applied.streams import (
-    generation_of,
-    stream_is_down,
-    transcription_lost_its_stream,
-    with_segment_closed,
+from orchestrator.core.applied.stream_outcomes import (
+    create_ended,
+    stop_stream_ended,
+    with_forgotten_stream,
+    with_requested_stream,
 )
+from orchestrator.core.applied.streams import stream_is_down, transcription_lost_its_stream, with_segment_closed
 from orchestrator.core.backoff import (
     ASSERT_ALL_MS,
     ASSERT_FRESH_MS,
@@ -40,24 +43,20 @@ from orchestrator.core.backoff import (
     REASSERT_MS,
     STOP_REQUEST_MS,
     STREAM_YOUNG_MS,
-    create_wait_ms,
     doubling_ms,
     scattered,
     spread,
     start_wait_ms,
     stop_wait_ms,
 )
-from orchestrator.core.call import Call, InFlight, MediaStream, Segment, StreamState, TranscriptionState
+from orchestrator.core.call import Call, InFlight, Segment, StreamState, TranscriptionState
 from orchestrator.core.desired import desired
 from orchestrator.core.events import ActionAbandoned, ActionEnded, ActionIntended, TranscriptionDoubted
-from orchestrator.core.restarts import recent_restarts
 
-_GONE = frozenset({Verdict.DONE, Verdict.NOT_FOUND, Verdict.NOT_IN_PROGRESS})
 _OFF = frozenset({Verdict.DONE, Verdict.ALREADY, Verdict.NO_STREAM})
 _PERHAPS = frozenset({Verdict.UNKNOWN, Verdict.FAILED})
 _DOUBT_MS = 2_000
 _KEPT_SEGMENTS = 200
-_KEPT_STREAMS = 12
 
 
 # --- intents -----------------------------------------------------------------------------------------------------
@@ -82,7 +81,7 @@ def action_intended(call: Call, event: ActionIntended) -> Call:
         case StopTranscription():
             return _transcription(call, TranscriptionState.STOPPING, event.at)
         case CreateStream():
-            return _with_requested_stream(call, action, event.at)
+            return with_requested_stream(call, action, event.at)
         case StopStream(purpose="cut"):
             return replace(call, is_cut=True)
         case RedirectToSurvey() if call.survey is not None:
@@ -98,18 +97,6 @@ def _transcription(call: Call, state: TranscriptionState, at: int, **changes: ob
     return replace(call, transcription=replace(call.transcription, state=state, since=since, **changes))
 
 
-def _with_requested_stream(call: Call, action: CreateStream, at: int) -> Call:
-    stream = MediaStream(
-        name=action.name, generation=generation_of(action.name), state=StreamState.REQUESTED, requested_at=at
-    )
-    streams = (*call.streams, stream)
-    settled = [each for each in streams if not each.may_live]
-    while len(streams) > _KEPT_STREAMS and settled:
-        forgotten = settled.pop(0)
-        streams = tuple(each for each in streams if each is not forgotten)
-    return replace(call, streams=streams)
-
-
 # --- outcomes ----------------------------------------------------------------------------------------------------
 
 
@@ -123,11 +110,11 @@ def action_ended(call: Call, event: ActionEnded) -> Call:
                 return _late_start(call, start, event)
             return _probe_ended(call, start, event) if start.purpose == "probe" else _start_ended(call, start, event)
         case StopTranscription() as stop:
-            return _stop_ended(call, stop, event) if is_latest else call
+            return _stop_ended(call, stop, event) if is_latest else _late_stop(call, event)
         case CreateStream() as create:
-            return _create_ended(call, create, event)
+            return create_ended(call, create, event)
         case StopStream() as stop_stream:
-            return _stop_stream_ended(call, stop_stream, event)
+            return stop_stream_ended(call, stop_stream, event)
         case RedirectToSurvey():
             return _redirect_ended(call, event) if is_latest else call
         case CompleteConference():
@@ -166,8 +153,9 @@ def start_forgotten(call: Call, at: int) -> Call:
     That is likely where a start was due, so it is doubted there. All others are told to stop once more, each at its
     moment within a minute, for they may be many; sooner where a start was wanted until just now.
     """
-    if call.transcription.state is not TranscriptionState.OFF or not call.may_be_heard:
+    if call.transcription.state is not TranscriptionState.OFF or not call.profile.transcribe:
         return call
+    call = with_forgotten_stream(call, at)
     if call.was_wanted:
         doubted = _transcription(call, TranscriptionState.UNKNOWN, at, not_before=at)
         return replace(doubted, trouble=call.trouble or "store-away")
@@ -205,7 +193,8 @@ def _start_ended(call: Call, action: StartTranscription, event: ActionEnded) -> 
         case Verdict.REFUSED_FOR_NOW:
             return _start_put_off(call, TranscriptionState.OFF, event)
         case Verdict.TERMINAL:
-            refused = _transcription(call, TranscriptionState.OFF, at, is_refused=True)
+            state = TranscriptionState.UNKNOWN if outcome.may_be_done else TranscriptionState.OFF
+            refused = _transcription(call, state, at, is_refused=True)
             detail = f"{outcome.code} {outcome.detail}".strip()
             return replace(with_problem(refused, "asapp-refused", at, detail, gave_up=True), trouble="asapp-refused")
         case Verdict.BUSY:
@@ -284,14 +273,8 @@ def _start_put_off(call: Call, state: TranscriptionState, event: ActionEnded) ->
     if outcome.family == "daily-limit":
         call = with_problem(call, "asapp-daily-limit", at, outcome.detail)
     return replace(
-        _with_auth_problem(call, "asapp-unauthorized", event), trouble=f"asapp-{outcome.family or 'no-answer'}"
+        with_auth_problem(call, "asapp-unauthorized", event), trouble=f"asapp-{outcome.family or 'no-answer'}"
     )
-
-
-def _with_auth_problem(call: Call, problem_id: str, event: ActionEnded) -> Call:
-    if event.outcome.family != "auth":
-        return call
-    return with_problem(call, problem_id, event.at, f"{event.outcome.code} {event.outcome.detail}".strip())
 
 
 # --- stop-transcription ------------------------------------------------------------------------------------------
@@ -305,7 +288,8 @@ def _stop_ended(call: Call, action: StopTranscription, event: ActionEnded) -> Ca
         call = without_problems(closed, "stop-unconfirmed")
         return _with_stream_disproved(call, at) if outcome.verdict is Verdict.NO_STREAM else call
     if action.purpose == "assert":
-        return replace(call, reassert_stop_at=at + REASSERT_MS)
+        wait_ms = BUSY_MS if outcome.verdict is Verdict.BUSY else REASSERT_MS
+        return replace(call, reassert_stop_at=at + wait_ms)
     is_wanted_on = desired(call).transcription
     failures = call.transcription.failures + 1
     if outcome.verdict is Verdict.BUSY:
@@ -318,7 +302,18 @@ def _stop_ended(call: Call, action: StopTranscription, event: ActionEnded) -> Ca
         call, TranscriptionState.STOPPING, at, failures=failures, not_before=at + wait_ms, has_tried_stop=True
     )
     call = replace(call, trouble=f"asapp-{outcome.family or 'no-answer'}") if is_wanted_on else call
-    return _with_auth_problem(call, "asapp-unauthorized", event)
+    return with_auth_problem(call, "asapp-unauthorized", event)
+
+
+def _late_stop(call: Call, event: ActionEnded) -> Call:
+    """A frozen worker's stop went through after others went on: what was on since may be off."""
+    is_news = event.outcome.verdict in _OFF or event.outcome.verdict in _PERHAPS
+    if call.transcription.state is not TranscriptionState.ON or not is_news:
+        return call
+    call = _transcription(
+        with_segment_closed(call, event.at), TranscriptionState.UNKNOWN, event.at, not_before=event.at
+    )
+    return replace(call, trouble=call.trouble or "asapp-no-answer")
 
 
 def _with_stream_disproved(call: Call, at: int) -> Call:
@@ -330,75 +325,6 @@ def _with_stream_disproved(call: Call, at: int) -> Call:
     if stream.state is StreamState.UNKNOWN or (stream.state is StreamState.LIVE and is_old):
         return stream_is_down(call, stream, StreamState.FAILED, at, may_live=True)
     return call
-
-
-# --- media streams -----------------------------------------------------------------------------------------------
-
-
-def _create_ended(call: Call, action: CreateStream, event: ActionEnded) -> Call:
-    outcome, at = event.outcome, event.at
-    stream = first(call.streams, lambda each: each.name == action.name)
-    if stream is None:
-        return call
-    match outcome.verdict:
-        case Verdict.DONE:
-            known = replace(stream, sid=stream.sid or outcome.sid)
-            restarts = (*recent_restarts(call, at), at)
-            call = replace(call, streams=swapped(call.streams, stream, known), restarts=restarts)
-            return without_problems(call, "twilio-unauthorized")
-        case Verdict.UNKNOWN | Verdict.FAILED:
-            return _create_failed(call, stream, event, may_live=True)
-        case Verdict.NOT_IN_PROGRESS | Verdict.NOT_FOUND:
-            return with_reading(_create_failed(call, stream, event), "call", at, "Twilio says it is not in progress")
-        case Verdict.TERMINAL:
-            failed = replace(_create_failed(call, stream, event), has_given_up_streams=True)
-            detail = f"{outcome.code} {outcome.detail}".strip()
-            return with_problem(failed, "twilio-refused-stream", at, detail, gave_up=True)
-        case _:
-            return _with_auth_problem(_create_failed(call, stream, event), "twilio-unauthorized", event)
-
-
-def _create_failed(call: Call, stream: MediaStream, event: ActionEnded, *, may_live: bool = False) -> Call:
-    """Not created, or perhaps created without our being told: that one is stopped by its name before the next."""
-    if stream.state is not StreamState.REQUESTED:
-        return call  # its callback came first and knows better
-    failures = call.restart_failures + 1
-    family = event.outcome.family
-    wait_ms = 0 if event.outcome.is_paced else create_wait_ms(family, failures)
-    failed = replace(stream, state=StreamState.FAILED, ended_at=event.at, may_live=may_live, error=event.outcome.code)
-    return replace(
-        call,
-        streams=swapped(call.streams, stream, failed),
-        restart_failures=failures,
-        restart_not_before=event.at + spread(call.call_sid, wait_ms),
-        trouble=f"twilio-{family or 'no-answer'}" if family != "no-url" else "no-stream-url",
-    )
-
-
-def _stop_stream_ended(call: Call, action: StopStream, event: ActionEnded) -> Call:
-    stream = first(call.streams, lambda each: each.name == action.name and each.sid == action.sid) or first(
-        call.streams, lambda each: each.name == action.name
-    )
-    if stream is None or not stream.may_live:
-        return call
-    if event.outcome.verdict not in _GONE:
-        failures = stream.failures + 1
-        # A cut is repeated every second for as long as somebody may be heard who must not be.
-        wait_ms = 1_000 if action.purpose == "cut" else doubling_ms(1_000, max(0, failures - 3), 60_000)
-        again = replace(stream, failures=failures, not_before=event.at + wait_ms)
-        call = replace(call, streams=swapped(call.streams, stream, again))
-        return _with_auth_problem(call, "twilio-unauthorized", event)
-    call = without_problems(call, "twilio-unauthorized")
-    if stream.state is StreamState.FAILED:
-        gone = replace(stream, may_live=False)
-        call = replace(call, streams=swapped(call.streams, stream, gone))
-    else:
-        restarts = (call.restart_failures, call.restart_not_before)
-        call = stream_is_down(call, stream, StreamState.STOPPED, event.at)
-        call = replace(call, restart_failures=restarts[0], restart_not_before=restarts[1])
-    if event.outcome.verdict is Verdict.DONE:
-        return call
-    return with_reading(call, "call", event.at, "Twilio says it is not in progress")
 
 
 # --- the call itself ---------------------------------------------------------------------------------------------
@@ -415,7 +341,7 @@ def _redirect_ended(call: Call, event: ActionEnded) -> Call:
         failures = survey.failures + 1
         wait_ms = doubling_ms(500, failures - 1, 5_000)
         again = replace(survey, redirect="none", failures=failures, not_before=at + wait_ms)
-        call = _with_auth_problem(replace(call, survey=again), "twilio-unauthorized", event)
+        call = with_auth_problem(replace(call, survey=again), "twilio-unauthorized", event)
         return with_reading(call, "call", at, "the redirect was refused")
     # Not repeated blindly: a survey must not start twice. A person sees it and may retry.
     call = replace(call, survey=replace(survey, redirect="unknown"))
@@ -424,6 +350,6 @@ def _redirect_ended(call: Call, event: ActionEnded) -> Call:
 
 
 def _complete_ended(call: Call, event: ActionEnded) -> Call:
-    if event.outcome.verdict in _GONE:
+    if event.outcome.verdict in GONE:
         return call
     return replace(call, completed_conference=None, alone_since=event.at)

@@ -220,7 +220,8 @@ def test_a_status_of_configuration_is_terminal_for_a_start(
 ) -> None:
     """Language, format and redaction settings do not get better by repeating; a stop is repeated all the same."""
     server.script.extend([answer(200, both(1000, code)), answer(200, both(code, code, is_ok=False))])
-    assert start(client).verdict is Verdict.TERMINAL
+    got = start(client)
+    assert (got.verdict, got.may_be_done) == (Verdict.TERMINAL, True)
     assert stop(client).verdict is Verdict.FAILED
 
 

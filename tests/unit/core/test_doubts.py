@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.core import events as e
-from orchestrator.core.actions import StartTranscription, StopTranscription, Verdict
+from orchestrator.core.actions import CreateStream, StartTranscription, StopStream, StopTranscription, Verdict
 from tests.unit.core.given import Story
 
 
@@ -93,10 +93,30 @@ def test_a_reconnect_to_the_same_store_doubts_nothing() -> None:
     assert held.call.reassert_stop_at is None
 
 
-def test_what_no_stream_can_hear_is_not_stopped() -> None:
-    """No media stream lives, so nothing is heard whatever a failover forgot."""
-    alone = Story().arrives(has_stream_url=False).customer_joins().told(e.AuditRequested, is_forgetful=True)
-    assert alone.call.reassert_stop_at is None
+def test_a_stream_may_be_forgotten_with_its_start() -> None:
+    """Where none is up it is stopped by the name that it would have, which is not used again; off is made sure of."""
+    story = Story(stream_from="agent-connect").arrives().customer_joins().told(e.AuditRequested, is_forgetful=True)
+    stop = story.next_is(StopStream)
+    assert (stop.name, stop.purpose) == ("asapp-1", "unwanted")
+    story.answers(Verdict.NOT_FOUND).settles()
+    assert story.at(60_000).next_is(StopTranscription).purpose == "assert"
+    story.settles().agent_joins().next_is(CreateStream)
+    assert story.settles().stream.name == "asapp-2"
+
+
+def test_a_forgotten_stream_that_is_heard_of_is_known_again() -> None:
+    """Its callback comes after the failover."""
+    story = Story(stream_from="agent-connect").arrives().customer_joins().told(e.AuditRequested, is_forgetful=True)
+    story.agent_joins().stream_started("asapp-1")
+    assert (story.stream.name, story.stream.may_live) == ("asapp-1", True)
+
+
+def test_a_failover_forgets_no_stream_that_is_up_or_never_wanted() -> None:
+    """Nothing is to be stopped then."""
+    for story in (talking(), Story(transcribe=False).arrives().customer_joins(), Story().is_adopted()):
+        before = [stream.name for stream in story.call.streams]
+        story.told(e.AuditRequested, is_forgetful=True)
+        assert [stream.name for stream in story.call.streams] == before
 
 
 def test_the_doubt_asks_for_the_call_and_its_conference() -> None:

@@ -289,6 +289,41 @@ def test_late_start_while_a_stop_is_under_way() -> None:
     assert story.at(2_000).next_is(StopTranscription).purpose == "assert"
 
 
+def test_late_start_is_taken_back_whatever_became_of_the_next() -> None:
+    """A start without an answer was served late, the next was refused: at the hold nothing else would send a stop."""
+    story = about_to_start().answers(Verdict.UNKNOWN).at(1_000)
+    story.answers(Verdict.ALREADY).answers(Verdict.REFUSED_FOR_NOW, family="auth")
+    assert story.transcription == "off"
+    story.at(REASSERT_MS).customer_held()
+    assert story.next_is(StopTranscription).purpose == "assert"
+
+
+def test_once_on_the_next_wanted_stop_takes_it_back() -> None:
+    """No second stop for a start of long ago."""
+    story = about_to_start().answers(Verdict.UNKNOWN).at(1_000).settles()
+    assert story.transcription == "on"
+    story.at(REASSERT_MS).customer_held()
+    assert story.next_is(StopTranscription).purpose == "wanted"
+    assert (story.answers().next_action(), story.call.reassert_stop_at) == (None, None)
+
+
+def test_assertion_while_another_request_is_pending_is_repeated_soon() -> None:
+    """ASAPP's 409-202: the start that is to be taken back is being served just now."""
+    story = about_to_start().answers(Verdict.UNKNOWN).customer_held().answers(Verdict.ALREADY).at(REASSERT_MS)
+    story.answers(Verdict.BUSY)
+    assert story.look_again_in() == 250
+    assert story.at(250).answers().call.reassert_stop_at is None
+
+
+def test_refusal_of_one_participant_is_taken_back() -> None:
+    """ASAPP may transcribe the other one: a stop, and nothing more until `retry`."""
+    story = about_to_start().answers(Verdict.TERMINAL, code="4050", detail="bad language", may_be_done=True)
+    assert (story.transcription, story.problems) == ("unknown", ["asapp-refused"])
+    story.next_is(StopTranscription)
+    assert (story.answers().next_action(), story.state) == (None, "interrupted")
+    story.told(e.RetryRequested).next_is(StartTranscription)
+
+
 def test_silence_is_probed() -> None:
     """60 s without an utterance a start is sent again as a probe; 409-201 says alive."""
     story = Story(silence_probe_s=60).talks()

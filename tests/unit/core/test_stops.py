@@ -180,15 +180,32 @@ def test_abandoned_attempt_of_long_ago() -> None:
     assert story.told(e.ActionAbandoned, attempt=1).call == before
 
 
-def test_late_stop_of_a_frozen_worker_is_not_believed() -> None:
-    """A stop's answer that comes after others went on cannot say what is so now."""
+@pytest.mark.parametrize("verdict", [Verdict.DONE, Verdict.UNKNOWN])
+def test_late_stop_of_a_frozen_worker_is_found_out_about(verdict: Verdict) -> None:
+    """A stop's answer that comes after others went on cannot say what is so now: stop, then start."""
     story = on_hold().intends()
     late, attempt = story.call.in_flight, story.attempt
     assert late is not None
     story.abandons().customer_unheld().at(300).settles()
     assert story.transcription == "on"
+    story.told(e.ActionEnded, action=late.action, attempt=attempt, outcome=Outcome(verdict=verdict))
+    assert story.transcription == "unknown"
+    assert story.next_is(StopTranscription).purpose == "reset"
+    assert story.settles().transcription == "on"
+
+
+def test_late_stop_that_was_refused_is_no_news() -> None:
+    """Nor is one of which nothing was on."""
+    story = on_hold().intends()
+    late, attempt = story.call.in_flight, story.attempt
+    assert late is not None
+    story.abandons().settles()
+    before = story.call
     story.told(e.ActionEnded, action=late.action, attempt=attempt, outcome=Outcome(verdict=Verdict.DONE))
-    assert story.transcription == "on"
+    assert story.call.transcription == before.transcription
+    story.customer_unheld().at(300).settles()
+    refused = Outcome(verdict=Verdict.REFUSED_FOR_NOW)
+    assert story.told(e.ActionEnded, action=late.action, attempt=attempt, outcome=refused).transcription == "on"
 
 
 def test_hold_during_a_start_in_flight() -> None:

@@ -61,6 +61,19 @@ def test_error_and_then_stopped() -> None:
     assert waiting().stream_failed().stream_stopped().stream.state == "failed"
 
 
+def test_a_create_that_went_through_after_all_is_known_to_live() -> None:
+    """A frozen worker's, carried out after the stop by name had found nothing; its answer comes before its callback."""
+    story = broken().intends()
+    late, attempt = story.call.in_flight, story.attempt
+    assert late is not None
+    story.abandons().answers(Verdict.NOT_FOUND)
+    assert not story.stream.may_live
+    done = Outcome(verdict=Verdict.DONE, sid=sid("MZ", "asapp-2"))
+    story.told(e.ActionEnded, action=late.action, attempt=attempt, outcome=done)
+    assert (story.stream.name, story.stream.may_live, story.stream.sid) == ("asapp-2", True, sid("MZ", "asapp-2"))
+    assert story.next_is(StopStream).sid == sid("MZ", "asapp-2")
+
+
 def test_late_started_revives_nothing() -> None:
     """`stream-started` after the end of that stream is old news."""
     story = waiting().stream_failed()
