@@ -54,10 +54,15 @@ _NEEDS_RESET = frozenset({TranscriptionState.UNKNOWN, TranscriptionState.STOPPIN
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """`action` to take now, or the time (ms since the epoch) to look again, or neither: converged."""
+    """`action` to take now, or the time (ms since the epoch) to look again, or neither: converged.
+
+    Beside an action `look_again_at` is when something that goes before it comes due, should it have to wait; and
+    `meanwhile` is what may be done then.
+    """
 
     action: Action | None = None
     look_again_at: int | None = None
+    meanwhile: Action | None = None
 
 
 Step = Action | int | None
@@ -80,8 +85,23 @@ def reconcile(call: Call, now: int) -> Plan:
         if isinstance(step, int):
             times.append(step)
         elif step is not None:
-            return Plan(action=_bounded(call, step))
+            meanwhile = _look(call, want, now) if _serves_a_start(step) else None
+            return Plan(action=_bounded(call, step), look_again_at=min(times, default=None), meanwhile=meanwhile)
     return Plan(look_again_at=min(times, default=None))
+
+
+def _serves_a_start(action: Action) -> bool:
+    match action:
+        case StartTranscription() | StopTranscription(purpose="reset") | CreateStream():
+            return True
+        case _:
+            return False
+
+
+def _look(call: Call, want: Desired, now: int) -> Action | None:
+    """A read that is due: what is wanted may have changed unheard of while a start waits."""
+    steps = (rule(call, want, now) for rule in (_read, _audit))
+    return next((_bounded(call, step) for step in steps if step is not None and not isinstance(step, int)), None)
 
 
 def _bounded(call: Call, action: Action) -> Action:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from structlog.contextvars import bound_contextvars
 from orchestrator.core import actions as a
 from orchestrator.core import events as e
 from orchestrator.core.applied.legs import is_agents_leg
+from orchestrator.core.call import TranscriptionState
 from orchestrator.core.reconcile import is_urgent, reconcile
 from orchestrator.errors import OrchestratorError
 from orchestrator.store.errors import StoreUnavailable
@@ -231,9 +233,13 @@ class Worker:
                 return plan.look_again_at, is_urgent(call, plan)
             if self.stopping.is_set():
                 break
-            call, wait_ms = self._step(call, plan.action)
+            after, wait_ms = self._step(call, plan.action)
+            if wait_ms and plan.meanwhile is not None and after is not None:
+                after, also_ms = self._step(after, plan.meanwhile)
+                wait_ms = min(wait_ms, also_ms)
             if wait_ms:
-                return clock.now_ms() + wait_ms, False
+                return min(clock.now_ms() + wait_ms, plan.look_again_at or sys.maxsize), is_urgent(call, plan)
+            call = after
         return clock.now_ms(), call is not None and call.exposure_since is not None
 
     def _step(self, call: Call, action: a.Action) -> tuple[Call | None, int]:
@@ -292,8 +298,15 @@ class Worker:
         return self._recorded(call, event), 0
 
     def _held_back(self, call: Call, action: a.VendorAction, trouble: str) -> Call | None:
-        """A vendor is not well and this call waits for it: a failure behind it, though it has not tried itself."""
-        if call.trouble or (isinstance(action, a.StartTranscription) and action.purpose == "probe"):
+        """A vendor is not well and this call waits for it: a failure behind it, though it has not tried itself.
+
+        Told once, and not while it is transcribed: whatever is stored makes the call due at once.
+        """
+        if (
+            call.trouble
+            or call.transcription.state is TranscriptionState.ON
+            or (isinstance(action, a.StartTranscription) and action.purpose == "probe")
+        ):
             return call
         now = self.services.clock.now_ms()
         return self._applied(call, e.TimePassed(at=now, what="held-back", subject=trouble))

@@ -64,12 +64,23 @@ def create_ended(call: Call, action: CreateStream, event: ActionEnded) -> Call:
             return _create_failed(call, stream, event, may_live=True)
         case Verdict.NOT_IN_PROGRESS | Verdict.NOT_FOUND:
             return with_reading(_create_failed(call, stream, event), "call", at, "Twilio says it is not in progress")
+        case Verdict.TERMINAL if not _is_refused_again(call, stream, outcome.code):
+            return _create_failed(call, stream, event, may_live=True)
         case Verdict.TERMINAL:
             failed = replace(_create_failed(call, stream, event), has_given_up_streams=True)
             detail = f"{outcome.code} {outcome.detail}".strip()
             return with_problem(failed, "twilio-refused-stream", at, detail, gave_up=True)
         case _:
             return with_auth_problem(_create_failed(call, stream, event), "twilio-unauthorized", event)
+
+
+def _is_refused_again(call: Call, stream: MediaStream, code: str) -> bool:
+    """The one before was refused for the same reason. Once, the name may be in use: by a stream that was forgotten.
+
+    What Twilio says of a name that is taken is not documented.
+    """
+    before = next((each for each in call.streams if each.generation == stream.generation - 1), None)
+    return before is not None and before.state is StreamState.FAILED and before.error == code
 
 
 def _create_failed(call: Call, stream: MediaStream, event: ActionEnded, *, may_live: bool = False) -> Call:

@@ -178,8 +178,9 @@ class Story:
         return self.plan().action
 
     def look_again_in(self) -> int | None:
-        at = self.plan().look_again_at
-        return None if at is None else at - self.now
+        """Where there is nothing to do now."""
+        plan = self.plan()
+        return None if plan.action is not None or plan.look_again_at is None else plan.look_again_at - self.now
 
     def next_is(self, kind: type[ActionT]) -> ActionT:
         action = self.next_action()

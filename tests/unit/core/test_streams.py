@@ -74,6 +74,14 @@ def test_a_create_that_went_through_after_all_is_known_to_live() -> None:
     assert story.next_is(StopStream).sid == sid("MZ", "asapp-2")
 
 
+def test_a_name_that_is_taken_is_stopped_and_the_next_one_asked_for() -> None:
+    """After a failover a stream of ours may live of which we know nothing any more."""
+    story = broken().answers(Verdict.TERMINAL, code="21000")
+    assert story.next_is(StopStream).name == "asapp-2"
+    story.answers().settles().at(3_000).settles()
+    assert (story.stream.name, story.stream.state, story.problems) == ("asapp-3", "live", [])
+
+
 def test_late_started_revives_nothing() -> None:
     """`stream-started` after the end of that stream is old news."""
     story = waiting().stream_failed()
@@ -189,8 +197,10 @@ def test_stop_that_says_not_in_progress_reads_the_call(verdict: Verdict) -> None
 
 
 def test_terminal_create_gives_up() -> None:
-    """A refusal that repeating does not change gives up, visibly, until `retry`."""
-    story = broken().answers(Verdict.TERMINAL, code="31902")
+    """A refusal that repeating under another name does not change gives up, visibly, until `retry`."""
+    story = broken().answers(Verdict.TERMINAL, code="31902").answers(Verdict.NOT_FOUND).settles().at(3_000)
+    assert story.problems == []
+    story.answers(Verdict.TERMINAL, code="31902")
     assert (story.next_action(), story.problems) == (None, ["twilio-refused-stream"])
     story.told(e.RetryRequested).next_is(CreateStream)
 
