@@ -10,7 +10,7 @@ Promise: one operation ends within `2 * (SOCKET_CONNECT_TIMEOUT_S or SOCKET_TIME
 Redis does; redis-py's own defaults are ten retries of five seconds. There is exactly one repetition, here and not in
 redis-py, because redis-py repeats the connection's handshake inside the repetition of the command. A repeated command
 may have been carried out twice, so every script of this package bears that. `StoreUnavailable` is raised for each
-failure of Redis. Nothing connects before the first command, except for Cluster, which must learn its nodes.
+failure of Redis. Nothing connects before the first command.
 
 Blocking commands must block for less than `LONGEST_BLOCK_S` at a time.
 """
@@ -23,13 +23,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
-from redis.cluster import ClusterNode, RedisCluster
 from redis.connection import parse_url
 from redis.exceptions import AuthenticationError, ConnectionError, NoScriptError, RedisError, TimeoutError  # noqa: A004  redis-py's names
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from orchestrator.store.cluster import ClusterClient
 from orchestrator.store.errors import StoreMisconfigured, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -117,10 +117,6 @@ class Client(_Bounded, redis.Redis):
     """A client of one server, or of the master that Sentinel names."""
 
 
-class ClusterClient(_Bounded, RedisCluster):
-    """A client of a Redis Cluster."""
-
-
 def settings(max_connections: int) -> dict[str, Any]:
     """Everything that decides how long a command may take, explicitly."""
     return {
@@ -155,8 +151,6 @@ def connect(url: str, *, max_connections: int = 512, tls: Tls = SYSTEMS_OWN) -> 
                 return _cluster(urlsplit(url), options)
     except (ValueError, TypeError) as error:
         raise StoreMisconfigured(f"REDIS_URL cannot be understood: {error}") from None
-    except RedisError as error:
-        raise StoreUnavailable(f"Redis: {type(error).__name__}: {error}", command="CONNECT") from error
     raise StoreMisconfigured("REDIS_URL must begin with redis, rediss, unix, redis+sentinel or redis+cluster")
 
 
@@ -198,11 +192,10 @@ def _sentinel(parts: SplitResult, options: dict[str, Any]) -> Redis:
 
 
 def _cluster(parts: SplitResult, options: dict[str, Any]) -> Redis:
-    nodes = [ClusterNode(*each) for each in _hosts(parts, DEFAULT_PORT)]  # type: ignore[no-untyped-call]  # redis-py's
-    options = options | _credentials(parts) | _QUIET | {"retry": Retry(NoBackoff(), 1)}
+    options = options | _credentials(parts) | _QUIET
     if "redis_connect_func" in options:
         options["redis_connect_func"] = _read_tickets  # greets by itself
-    return cast("Redis", ClusterClient(startup_nodes=nodes, **options))
+    return ClusterClient(_hosts(parts, DEFAULT_PORT), options)
 
 
 def _hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:

@@ -43,11 +43,13 @@ class RedisServer:
         self.process.wait(DEADLINE_S)
 
 
-def start_redis(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> RedisServer:
+def start_redis(
+    folder: Path, *options: str, port: int | None = None, environment: Mapping[str, str] | None = None
+) -> RedisServer:
     binary = shutil.which("redis-server")
     if binary is None:
         pytest.fail("redis-server is missing; scripts/require-redis.sh says how to get it")
-    port = free_port()
+    port = free_port() if port is None else port
     process = subprocess.Popen(  # noqa: S603  our own arguments
         [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder), *options],
         stdout=subprocess.DEVNULL,
