@@ -86,5 +86,8 @@ def _is_told(doubt: Doubt) -> bool:
     except OrchestratorError as error:  # this call alone: the others are not kept waiting
         _log.warning("doubt not told", call_sid=doubt.call_sid, error_id=error.error_id)
         return True
+    except Exception:  # noqa: BLE001  as above: without this thread no doubt would be told any more
+        _log.exception("doubt not told", call_sid=doubt.call_sid, error_id="internal")
+        return True
     _log.warning("transcription doubted", call_sid=known, known=applied is not None)
     return True

@@ -131,12 +131,20 @@ class Worker:
         """Leader and followers: of the idle threads of a role one looks and waits, and hands that on with its claim.
 
         If all waited in Redis, all would wake whenever something comes due by the clock, for one of them to get it.
+
+        A thread that meets what nobody foresaw goes on after a pause, and the lease of what it held runs out. Without
+        its threads a process would look alive while no stop is sent; were it ended instead, a web process that works
+        inline would drop its callers, and another process would meet the same.
         """
         while not self.stopping.is_set():
-            with self._turns[shard, only_stops]:
-                claim = self._next_claim(shard, only_stops)
-            if claim is not None:
-                self._work_safely(claim)
+            try:
+                with self._turns[shard, only_stops]:
+                    claim = self._next_claim(shard, only_stops)
+                if claim is not None:
+                    self._work_safely(claim)
+            except Exception:  # as said above
+                log.exception("worker-thread-failed", worker=self.name, thread=threading.current_thread().name)
+                self.stopping.wait(_LONGEST_STORE_PAUSE_S)
 
     def _next_claim(self, shard: int, only_stops: bool) -> Claim | None:
         """Waits for one, through an outage of Redis too; None: nothing new is to begin."""

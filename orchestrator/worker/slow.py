@@ -61,6 +61,9 @@ class SlowWork:
             except OrchestratorError as error:
                 log.warning("slow-work-put-off", error=error.error_id)
                 self._stopping.wait(_IDLE_WAIT_S)
+            except Exception:  # transcripts must not wait for a restart that nothing calls for, as in `worker.loop`
+                log.exception("slow-work-thread-failed", thread=threading.current_thread().name)
+                self._stopping.wait(_IDLE_WAIT_S)
 
     def _round(self) -> None:
         queue, shards = self._services.slow_queue, self._services.settings.redis_shards

@@ -28,6 +28,8 @@ class Store:
             raise StoreUnavailable("away")
         if sid == "CAbroken":
             raise CallUnreadable(sid, "written by hand")
+        if sid == "CAunforeseen":
+            raise ZeroDivisionError
         self.told.append(sid)
         return object()
 
@@ -58,10 +60,10 @@ def told(site: Site, *sids: str) -> bool:
 
 
 def test_a_call_that_cannot_be_told_keeps_no_other_waiting() -> None:
-    """Its stored document cannot be read; the next one is told at once."""
+    """Its stored document cannot be read, or something that nobody foresaw; the next one is told at once."""
     doubts, site = Doubts(), Site()
     site.store.is_away.set()
-    for sid in ("CAbroken", "CAwell"):
+    for sid in ("CAbroken", "CAunforeseen", "CAwell"):
         doubts.remember(site.services, sid)
     site.store.is_away.clear()
     assert told(site, "CAwell")
