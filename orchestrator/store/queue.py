@@ -84,11 +84,16 @@ class DueQueue:
         queue = self._keys.queue(self.name, claim.shard)
         return bool(_renew.run(self._redis, queue, [claim.key, claim.token, claim.lease_ms]))
 
-    def release(self, claim: Claim, look_again_at: int | None = None, *, urgent: bool = False) -> bool:
-        """Ends the claim; False when it had been lost (nothing is changed then). Marks made meanwhile come due."""
+    def release(
+        self, claim: Claim, look_again_at: int | None = None, *, urgent: bool = False, is_put_off: bool = False
+    ) -> bool:
+        """Ends the claim; False when it had been lost (nothing is changed then). Marks made meanwhile come due.
+
+        `is_put_off`: they do not; for who fails whenever it works on this key, and marked it itself.
+        """
         queue = self._keys.queue(self.name, claim.shard)
         again = -1 if look_again_at is None else look_again_at
-        return bool(_release.run(self._redis, queue, [claim.key, claim.token, again, int(urgent)]))
+        return bool(_release.run(self._redis, queue, [claim.key, claim.token, again, int(urgent), int(is_put_off)]))
 
     def wait(self, shard: int, timeout_s: float, *, urgent_only: bool = False) -> None:
         """Returns when something may be claimable, at the latest after `timeout_s` (and up to 0.1 s more)."""

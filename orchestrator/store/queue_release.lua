@@ -1,6 +1,7 @@
 -- Ends a claim while its token is the current one; marks that were made meanwhile become marks.
 --   KEYS 1-9  the queue (see queue_mark.lua)
 --   ARGV 1 key   2 token   3 look again at (ms; 0: now, -1: only if marked)   4 '1' if that look is urgent
+--        5 '1' if marks made meanwhile count no more
 --   reply: 1, or 0 when another worker has taken the key over or it was released
 -- include: time_now
 -- include: queue_mark
@@ -17,6 +18,9 @@ redis.call('ZREM', queue.leases, key)
 redis.call('HDEL', queue.tokens, key)
 redis.call('ZREM', queue.held_due, key)
 redis.call('ZREM', queue.held_urgent, key)
+if ARGV[5] == '1' then
+  held_due, held_urgent = nil, nil
+end
 if held_due then
   queue_mark(queue, key, tonumber(held_due), false, now)
 end

@@ -192,7 +192,7 @@ class Worker:
     # --- one claim -----------------------------------------------------------------------------------------------
 
     def _work_safely(self, claim: Claim) -> None:
-        held = Held(claim)
+        held, is_put_off = Held(claim), False
         with self._held_lock:
             self._held[claim.token] = held
         try:
@@ -207,17 +207,18 @@ class Worker:
             failures = self._failures[claim.key] = self._failures.get(claim.key, 0) + 1
             log.exception("call-failed", call_sid=claim.key, failures=failures)
             look_again_at, urgent = poison.met(self.services, claim.key, failures), False
+            is_put_off = True  # what this look has stored made the call due at once
         finally:
             with self._held_lock:
                 self._held.pop(claim.token, None)
-        self._release(claim, look_again_at, urgent=urgent)
+        self._release(claim, look_again_at, urgent=urgent, is_put_off=is_put_off)
 
-    def _release(self, claim: Claim, look_again_at: int | None, *, urgent: bool) -> None:
+    def _release(self, claim: Claim, look_again_at: int | None, *, urgent: bool, is_put_off: bool) -> None:
         """Tried for as long as the lease lasts: a call that Redis has back at once must not wait for its end."""
         deadline = time.monotonic() + LEASE_MS / 1000
         while True:
             try:
-                self.services.queue.release(claim, look_again_at, urgent=urgent)
+                self.services.queue.release(claim, look_again_at, urgent=urgent, is_put_off=is_put_off)
             except OrchestratorError as error:
                 if time.monotonic() > deadline:  # the lease runs out by itself
                     log.warning("claim-not-released", call_sid=claim.key, error=error.error_id)

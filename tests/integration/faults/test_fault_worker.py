@@ -70,6 +70,29 @@ def test_fault_47_a_poison_call(make_floor: Callable[..., Floor]) -> None:
     assert not floor.call(poisoned).problems
 
 
+def test_fault_47_a_call_whose_request_makes_the_worker_fail(
+    make_floor: Callable[..., Floor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """47: its intent is stored, and taken back by the next look; neither makes it due before its time."""
+    floor = make_floor(has_worker=False, ASAPP_MAX_RPS="1000")
+    services, poisoned = floor.services, floor.talk(0)
+    worker, due = Worker(services, threads=2), Keys().queue("calls", 0).due
+
+    def fails(*_: object) -> e.Event:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(worker.executor, "run", fails)
+    with capture_logs():
+        for failures in range(1, poison.PARKED_AFTER + 1):
+            services.queue.mark(poisoned)
+            claim = claim_due(services.queue)
+            assert claim is not None
+            worker._work_safely(claim)
+            assert claim_due(services.queue) is None, failures
+    assert poison.parked(services) == [poisoned]
+    assert services.redis.execute_command("ZSCORE", due, poisoned) is None
+
+
 def test_fault_47_the_pause_between_failures_grows_to_a_minute(make_floor: Callable[..., Floor]) -> None:
     """47: 2, 4, 8 ... 60 s."""
     services = make_floor(has_worker=False).services

@@ -96,6 +96,21 @@ def test_an_urgent_key_due_later_waits_for_its_time(redis: Redis, queue: DueQueu
     assert queue.depth() == 0
 
 
+def test_what_is_put_off_is_due_when_its_worker_says(redis: Redis, queue: DueQueue) -> None:
+    """Marks that were made meanwhile do not bring it forward; later ones do."""
+    queue.mark("CA1")
+    claim = claimed(queue)
+    queue.mark("CA1")
+    queue.mark("CA1", urgent=True)
+
+    assert queue.release(claim, now_of(redis) + 60_000, is_put_off=True)
+
+    assert queue.claim("worker") is None
+    assert queue.state(0).later == 1
+    queue.mark("CA1")
+    assert claimed(queue).key == "CA1"
+
+
 def test_an_urgent_mark_during_a_run_stays_urgent(queue: DueQueue) -> None:
     """Urgency survives the wait for the release."""
     queue.mark("CA1")

@@ -73,9 +73,11 @@ class BrokenQueue(DueQueue):
         shorter = min(lease_ms, 500)  # a claim that could not be given back is taken over soon
         return super().claim(worker, shard=shard, lease_ms=shorter, urgent_only=urgent_only)
 
-    def release(self, claim: Claim, look_again_at: int | None = None, *, urgent: bool = False) -> bool:
+    def release(
+        self, claim: Claim, look_again_at: int | None = None, *, urgent: bool = False, is_put_off: bool = False
+    ) -> bool:
         self._break("release")
-        return super().release(claim, look_again_at, urgent=urgent)
+        return super().release(claim, look_again_at, urgent=urgent, is_put_off=is_put_off)
 
     def _break(self, where: str) -> None:
         if where in self.troubles:
