@@ -20,6 +20,8 @@ STREAM_DEADLINE_MS = 8_000
 STREAM_YOUNG_MS = 3_000
 """Within this time of a stream's start ASAPP may not know it yet (400-203 is repeated)."""
 STOPPED_ALONE_MS = 1_000
+OVERTAKEN_MS = 2_000
+"""News of a conference overtakes other news of it by so much at the most."""
 REASSERT_MS = 6_000
 FORGOTTEN_MS = 30_000
 """A start that was wanted within so long before a failover may have been sent and forgotten in it."""

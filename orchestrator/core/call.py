@@ -69,6 +69,13 @@ class Pause(_Value, frozen=True, kw_only=True):
     source: str = "api"
 
 
+class OrphanedHold(_Value, frozen=True, kw_only=True):
+    """The desktop's hold that ended with its last agent, and when it did (ms)."""
+
+    pause: Pause
+    ended_at: int
+
+
 class Participant(_Value, frozen=True, kw_only=True):
     """A leg inside one conference, each attribute with the SequenceNumber of the news that set it."""
 
@@ -255,6 +262,7 @@ class Call(_Value, frozen=True, kw_only=True):
     conferences: tuple[Conference, ...] = ()
     agents: tuple[Agent, ...] = ()
     pauses: tuple[Pause, ...] = ()
+    orphaned_hold: OrphanedHold | None = None
     is_consent_given: bool = False
     survey: Survey | None = None
     completed_conference: str | None = None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from orchestrator.core.applied.common import without_problems
-from orchestrator.core.applied.desktop import DESKTOP_HOLD, without_pause
-from orchestrator.core.backoff import AUDIT_MS, ORPHAN_AUDIT_MS, SETTLE_MS, STOPPED_ALONE_MS, spread
-from orchestrator.core.call import Agent, Call, Gap, PausedStretch, TranscriptionState
+from orchestrator.core.applied.common import first, without_problems
+from orchestrator.core.applied.desktop import DESKTOP_HOLD, with_pause, without_pause
+from orchestrator.core.backoff import AUDIT_MS, ORPHAN_AUDIT_MS, OVERTAKEN_MS, SETTLE_MS, STOPPED_ALONE_MS, spread
+from orchestrator.core.call import Agent, Call, Gap, OrphanedHold, PausedStretch, TranscriptionState
 from orchestrator.core.desired import desired
 from orchestrator.core.people import (
     connected_agents,
@@ -29,7 +29,7 @@ _KEPT = 200
 def settle(before: Call | None, after: Call, at: int) -> Call:
     """`after` with its books brought up to `at`. Idempotent: settling twice changes nothing."""
     call = _with_agents_clocked(after, at)
-    call = _without_orphaned_hold(before, call)
+    call = _without_orphaned_hold(before, call, at)
     call = _with_wishes(call, at)
     call = _with_exposure(call, at)
     call = _with_gap(call, at)
@@ -50,10 +50,24 @@ def _clocked(agent: Agent, is_connected: bool, at: int) -> Agent:
     return replace(agent, connected_since=None)
 
 
-def _without_orphaned_hold(before: Call | None, call: Call) -> Call:
-    """The desktop's hold ends with its last agent."""
-    had_agents = before is not None and bool(connected_agents(before))
-    return without_pause(call, DESKTOP_HOLD) if had_agents and not connected_agents(call) else call
+def _without_orphaned_hold(before: Call | None, call: Call, at: int) -> Call:
+    """The desktop's hold ends with its last agent.
+
+    It stands again if an agent is there right after: whose coming was told late, by news that had been overtaken.
+    """
+    if connected_agents(call):
+        return call if call.orphaned_hold is None else _with_hold_again(call, call.orphaned_hold, at)
+    hold = first(call.pauses, lambda each: each.reason == DESKTOP_HOLD)
+    if hold is None or before is None or not connected_agents(before):
+        return call
+    orphaned = OrphanedHold(pause=hold, ended_at=at)
+    return replace(without_pause(call, DESKTOP_HOLD), orphaned_hold=orphaned)
+
+
+def _with_hold_again(call: Call, orphaned: OrphanedHold, at: int) -> Call:
+    call = replace(call, orphaned_hold=None)
+    is_overtaken = at - orphaned.ended_at <= OVERTAKEN_MS
+    return with_pause(call, DESKTOP_HOLD, orphaned.pause.since, orphaned.pause.source) if is_overtaken else call
 
 
 def _with_wishes(call: Call, at: int) -> Call:

@@ -38,6 +38,10 @@ def participant_news(call: Call, event: ParticipantNews) -> Call:
     is_newest_of_hold = event.sequence > row.hold_sequence
     is_newest_of_presence = event.sequence > row.present_sequence
     changed = _with_news(row, event)
+    if row.is_held and changed.is_present and not changed.is_held and room.read_at > _source_time(event):
+        # Twilio has said since then that this leg is held: it is asked once more before anything is heard.
+        changed = replace(changed, is_held=True)
+        call = with_reading(call, f"conference:{room.sid}", event.at, "an unhold of before the last look")
     known = room.participant(event.leg)
     rows = (*room.participants, changed) if known is None else swapped(room.participants, known, changed)
     call = _put(call, room, replace(room, participants=rows))
@@ -114,7 +118,9 @@ def _unhold_clears_desktop_hold(call: Call, event: ParticipantNews) -> Call:
         return call
     unheld_at = _source_time(event)
     kept = tuple(pause for pause in call.pauses if pause.reason != "hold:desktop" or pause.since > unheld_at)
-    return replace(call, pauses=kept)
+    orphaned = call.orphaned_hold
+    is_over = orphaned is not None and orphaned.pause.since <= unheld_at
+    return replace(call, pauses=kept, orphaned_hold=None if is_over else orphaned)
 
 
 def _source_time(event: ParticipantNews) -> int:

@@ -79,7 +79,7 @@ def hold_reported(call: Call, event: HoldReported) -> Call:
 
 
 def unhold_reported(call: Call, _event: UnholdReported) -> Call:
-    return without_pause(call, DESKTOP_HOLD)
+    return replace(without_pause(call, DESKTOP_HOLD), orphaned_hold=None)
 
 
 def pause_requested(call: Call, event: PauseRequested) -> Call:

@@ -162,3 +162,26 @@ def test_read_of_a_room_that_is_unknown_or_over() -> None:
     story.told(e.ConferenceEnded, conference=ROOM, sequence=9)
     listed(story, e.ParticipantSnapshot(leg=CUSTOMER))
     assert seat(story.call, CUSTOMER) is None
+
+
+def test_an_unhold_of_before_the_last_look_is_asked_about() -> None:
+    """Twilio's list said held since then, by a hold whose news was lost; only another look takes it back."""
+    story = Story().talks().at(10_000)
+    held = (e.ParticipantSnapshot(leg=CUSTOMER, label="customer", is_held=True, is_coaching=False),)
+    free = (e.ParticipantSnapshot(leg=CUSTOMER, label="customer", is_held=False, is_coaching=False),)
+    story.told(e.ParticipantsRead, conference=ROOM, asked_at=story.now, participants=held)
+    story.at(1_000).news(
+        e.ParticipantModified, CUSTOMER, label="customer", is_held=False, occurred_at=story.now - 4_000
+    )
+    assert is_customer_held(story.call)
+    assert [each.key for each in story.call.readings] == [f"conference:{ROOM}"]
+    story.told(e.ParticipantsRead, conference=ROOM, asked_at=story.now, participants=free)
+    assert not is_customer_held(story.call)
+
+
+def test_an_unhold_of_after_the_last_look_is_believed() -> None:
+    """Its time is that of the second in which it happened."""
+    story = Story().talks().at(10_000).customer_held()
+    held = (e.ParticipantSnapshot(leg=CUSTOMER, label="customer", is_held=True, is_coaching=False),)
+    story.told(e.ParticipantsRead, conference=ROOM, asked_at=story.now, participants=held)
+    assert not is_customer_held(story.at(1_000).customer_unheld(occurred_at=story.now - 500).call)

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.core import events as e
 from orchestrator.core.actions import NoteTime, StopStream, StopTranscription, Verdict
-from tests.unit.core.given import Story
+from tests.unit.core.given import AMY, Story
 
 
 def reasons(story: Story) -> list[str]:
@@ -101,6 +101,38 @@ def test_desktop_hold_ends_with_the_last_agent() -> None:
     """When no agent is left the desktop's hold is over: nobody is there to lift it."""
     story = Story().talks().told(e.HoldReported).agent_leaves()
     assert reasons(story) == []
+    assert reasons(story.at(2_001).agent_joins("bob")) == []
+
+
+@pytest.mark.parametrize(("later_ms", "still_held"), [(30, True), (2_000, True), (2_001, False)])
+def test_desktop_hold_outlives_news_that_was_overtaken(later_ms: int, still_held: bool) -> None:
+    """Bob came before amy left, and was told after it: nobody has lifted the hold."""
+    story = Story().talks().told(e.HoldReported)
+    story.agent_leaves("amy", sequence=4).at(later_ms).agent_joins("bob", sequence=3)
+    assert (reasons(story) == ["hold:desktop"]) is still_held
+    assert story.wanted.transcription is not still_held
+
+
+def test_desktop_hold_outlives_the_customers_coming() -> None:
+    """The desktop told of the agent and of the hold before the conference told of anybody."""
+    story = Story().arrives().told(e.AgentConnected, agent_id="amy", agent_leg=AMY).told(e.HoldReported)
+    story.customer_joins().agent_joins("amy")
+    assert reasons(story) == ["hold:desktop"]
+
+
+@pytest.mark.parametrize("lifted", ["desktop", "conference"])
+def test_desktop_hold_that_was_lifted_meanwhile_does_not_come_back(lifted: str) -> None:
+    """While nobody seemed to be there the unhold was told."""
+    story = Story().talks().told(e.HoldReported).at(1_500).agent_leaves("amy", sequence=5)
+    story = story.told(e.UnholdReported) if lifted == "desktop" else story.customer_unheld(sequence=6)
+    assert reasons(story.agent_joins("bob", sequence=4)) == []
+
+
+def test_conference_unhold_of_before_leaves_the_hold_to_come_back() -> None:
+    """It happened before the desktop's hold."""
+    story = Story().talks().at(3_000).told(e.HoldReported).at(1_000).agent_leaves("amy", sequence=5)
+    story.customer_unheld(sequence=6, occurred_at=story.now - 3_000)
+    assert reasons(story.agent_joins("bob", sequence=4)) == ["hold:desktop"]
 
 
 def test_desktop_hold_outlives_one_of_two_agents() -> None:
