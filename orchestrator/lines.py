@@ -26,6 +26,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 from urllib3.poolmanager import PoolManager
 
+from orchestrator.threads import has_begun
+
 _IDLE_S = 15.0
 """A connection idle for longer is not used again: most servers keep one for more than that."""
 _IDLE_UNREPEATABLE_S = 3.0
@@ -104,7 +106,10 @@ class Guard:
 
 
 class _Watchdog:
-    """One thread that expires guards. Started when first needed, and again in a forked process."""
+    """One thread that expires guards. Started when first needed, and again in a forked process.
+
+    Where no thread is to be had, the next guard tries again; until then each read has its own limit.
+    """
 
     def __init__(self) -> None:
         self._forget()
@@ -120,8 +125,8 @@ class _Watchdog:
         with self._changed:
             heapq.heappush(self._waiting, (guard.deadline, next(self._numbers), guard))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="http-deadlines", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="http-deadlines", daemon=True)
+                self._thread = thread if has_begun(thread) else None
             if self._waiting[0][2] is guard:
                 self._changed.notify()
 
@@ -161,8 +166,7 @@ class _Resolvers:
         self._questions.put((host, port, answer))
         with self._lock:
             if self._threads < _RESOLVERS:
-                self._threads += 1
-                threading.Thread(target=self._run, name="http-names", daemon=True).start()
+                self._threads += has_begun(threading.Thread(target=self._run, name="http-names", daemon=True))
         try:
             found = answer.get(timeout=max(wait_s, 0.0))
         except queue.Empty:

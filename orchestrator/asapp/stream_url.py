@@ -27,6 +27,7 @@ import structlog
 from orchestrator.asapp.client import FetchedUrl
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.errors import OrchestratorError
+from orchestrator.threads import has_begun
 
 USABLE_MS = 240_000
 REFRESH_MS = 120_000
@@ -175,8 +176,11 @@ class StreamUrls:
         with self._lock:
             done = self._looking
             if done is None:
-                done = self._looking = threading.Event()
-                threading.Thread(target=self._read, args=(self._redis, done), name="stream-url", daemon=True).start()
+                done = threading.Event()
+                reader = threading.Thread(target=self._read, args=(self._redis, done), name="stream-url", daemon=True)
+                if not has_begun(reader):
+                    return
+                self._looking = done
         if wait_s > 0:
             done.wait(wait_s)
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 
 from orchestrator.feeds.connection import Connection
 from orchestrator.feeds.followers import First, Followers, Joined
@@ -20,6 +21,7 @@ from orchestrator.feeds.telling import Teller, Told
 from orchestrator.feeds.view import Seen, View
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.store.feed import Feed, Place
+from orchestrator.threads import has_begun
 
 MAX_STREAMS = 1_000
 REST_AFTER_S = 60.0
@@ -38,6 +40,7 @@ class Hub:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._unread = list(range(feed.shards))
         self._is_loaded = [threading.Event() for _ in range(feed.shards)]
         self._is_wanted = threading.Event()
         self._rest_after_s = rest_after_s
@@ -68,17 +71,17 @@ class Hub:
         self._followers.max_streams = min(max_streams, MAX_STREAMS)
 
     def leave(self, connection: Connection) -> None:
-        self._running().call_soon_threadsafe(self._followers.leave, connection)
+        self._soon(self._followers.leave, connection)
 
     def begin(self, connection: Connection, client: socket.socket, first: First) -> None:
         """The hub owns the socket from here on."""
-        self._running().call_soon_threadsafe(self._begin, connection, client, first)
+        self._soon(self._begin, connection, client, first)
 
     def stop(self, patience_s: float) -> None:
         """Ends all streams, and the thread."""
         self.is_ending = lambda: True
         loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
+        if loop is None or thread is None or loop.is_closed():
             return
         until = time.monotonic() + patience_s
         loop.call_soon_threadsafe(self._followers.end_all)
@@ -101,31 +104,42 @@ class Hub:
             self._followers.load(shard, floor, place)
             self._is_loaded[shard].set()
 
-        self._running().call_soon_threadsafe(load)
+        self._soon(load)
 
     def deliver(self, shard: int, news: list[Told], place: Place) -> None:
-        self._running().call_soon_threadsafe(self._followers.deliver, shard, news, place)
+        self._soon(self._followers.deliver, shard, news, place)
 
     def lost(self, shard: int) -> None:
         """The reader does not know what it has missed; it loads anew."""
         self._is_loaded[shard].clear()
-        self._running().call_soon_threadsafe(self._followers.end_all)
+        self._soon(self._followers.end_all)
 
     # --- the thread ---
+
+    def _soon(self, what: Callable[..., object], *arguments: object) -> None:
+        """On the hub's thread. When that has ended there is nobody left whom it would matter to."""
+        with suppress(RuntimeError):
+            self._running().call_soon_threadsafe(what, *arguments)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._run, args=(self._loop,), name="feeds", daemon=True)
-                self._thread.start()
-                for shard in range(self.feed.shards):
-                    Reader(self, shard).start()
+                loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._run, args=(loop,), name="feeds", daemon=True)
+                if not has_begun(self._thread):
+                    loop.close()
+                    raise StoreUnavailable("No thread is left to read the feed")
+                self._loop = loop
+            while self._unread and has_begun(Reader(self, self._unread[-1])):
+                self._unread.pop()
             return self._loop
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.call_soon(self._tick, loop)
-        loop.run_forever()
+        try:
+            loop.run_forever()
+        finally:
+            loop.close()
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         if self.is_ending():

@@ -17,6 +17,7 @@ from orchestrator.core.events import TranscriptionDoubted
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
 from orchestrator.store.errors import StoreUnavailable
+from orchestrator.threads import has_begun
 
 if TYPE_CHECKING:
     from orchestrator.services import Services
@@ -37,7 +38,7 @@ class Doubt:
 
 
 class Doubts:
-    """Thread-safe; one thread runs while there is any doubt."""
+    """Thread-safe; one thread runs while there is any doubt. Where none is to be had, the next doubt tries again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,8 +51,7 @@ class Doubts:
                 self._calls[id(services), call_sid] = Doubt(services, call_sid, time.monotonic())
             if self._is_telling:
                 return
-            self._is_telling = True
-        threading.Thread(target=self._tell_all, name="doubts", daemon=True).start()
+            self._is_telling = has_begun(threading.Thread(target=self._tell_all, name="doubts", daemon=True))
 
     def _tell_all(self) -> None:
         while True:

@@ -7,12 +7,12 @@ ends within its own deadline. At most `_LINES` run at once, so a Redis that hang
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
+from concurrent.futures import wait
 from typing import TYPE_CHECKING
 
 from orchestrator.core import events
 from orchestrator.log import get_logger
+from orchestrator.threads import Threads
 from orchestrator.web.doubts import Doubts
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _SILENCING = (
 )
 _log = get_logger("orchestrator.web.emergency")
 _doubts = Doubts()
-_lines = ThreadPoolExecutor(_LINES, thread_name_prefix="emergency-stop")
+_lines = Threads(_LINES, "emergency-stop")
 
 
 def is_silencing(event: events.Event | None) -> bool:
@@ -41,8 +41,11 @@ def is_silencing(event: events.Event | None) -> bool:
 
 def stop_at_once(services: Services, call_sid: str) -> None:
     """Send the stop, and have the store told that one was sent once it is back; never raises."""
-    with suppress(RuntimeError):  # the interpreter is shutting down
-        wait([_lines.submit(_stop, services, call_sid)], _WAIT_S)
+    sent = _lines.submit(_stop, services, call_sid)
+    if sent.cancelled():  # no thread is left for it but this one
+        _stop(services, call_sid)
+    else:
+        wait([sent], _WAIT_S)
 
 
 def _stop(services: Services, call_sid: str) -> None:

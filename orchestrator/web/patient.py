@@ -9,8 +9,8 @@ A body that is too large is refused unread, so its connection ends with the answ
 (`Connection` is the server's header), and gunicorn says `keep-alive` and then hangs up: here it is told beforehand.
 What comes in chunks announces no size; of that the first 64 KiB beyond the answer are read, then the line is closed.
 
-gthread ends, and all callers with it, when no file is left for one more connection. Here that one waits in the
-kernel's queue until somebody has hung up.
+gthread ends, and all callers with it, when no file is left for one more connection, or no thread. Here that connection
+waits in the kernel's queue until somebody has hung up, or for one of the threads that there are.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from __future__ import annotations
 import errno
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]  # gunicorn has no types
 
 from orchestrator.log import get_logger
+from orchestrator.threads import Threads
 from orchestrator.web.context import MAX_BODY
 
 READ_S = 10.0
@@ -51,9 +51,9 @@ class _Line(socket.socket):
 
 
 class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
-    """Ends on a thread of `ending`."""
+    """Ends on a thread of `ending`; at once where there is none."""
 
-    ending: ThreadPoolExecutor
+    ending: Threads
 
     def init(self) -> None:
         """Called on the thread that reads, each time it begins to: from here on the client's time counts."""
@@ -61,9 +61,7 @@ class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self.sock.settimeout(READ_S)
 
     def close(self, graceful: bool = False) -> None:
-        if graceful:
-            self.ending.submit(super().close, graceful=True)
-        else:
+        if not graceful or self.ending.submit(super().close, graceful=True).cancelled():
             super().close()
 
 
@@ -71,9 +69,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no type
     """gunicorn's `worker_class`."""
 
     def init_process(self) -> None:
-        self.ending = ThreadPoolExecutor(_ENDING_AT_ONCE, thread_name_prefix="ending")
+        self.ending = Threads(_ENDING_AT_ONCE, "ending")
         self._told_at = float("-inf")
         super().init_process()
+
+    def get_thread_pool(self) -> Threads:
+        return Threads(self.cfg.threads, "web")
 
     def accept(self, listener: Any) -> None:
         """As gthread's own, with our connection."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # gunicorn has no types
@@ -27,6 +28,12 @@ _STREAMS_DRAIN_S = 2.0
 _FILES = 4096
 _FILES_KEPT = 256
 """For webhooks, Redis and vendors."""
+_THREADS = 256
+"""So many slow clients may stall before others feel it; a thread is made when it is needed."""
+_THREADS_AT_LEAST = 8
+_THREADS_KEPT = 64
+"""Of each process: for ends of connections, emergency stops, streams, deadlines and the rest."""
+_PIDS_MAX = (Path("/sys/fs/cgroup/pids.max"), Path("/sys/fs/cgroup/pids/pids.max"))
 _inline: list[Worker] = []
 
 
@@ -36,7 +43,7 @@ def options(settings: Settings, *, workers: int) -> dict[str, Any]:
         "bind": f"0.0.0.0:{settings.port}",
         "worker_class": "orchestrator.web.patient.PatientWorker",  # gthread: no monkey-patching, flat latency, drains
         "workers": workers,
-        "threads": 256,  # so many slow clients may stall before others feel it; a thread is made when it is needed
+        "threads": request_threads(most_threads(), workers, settings.inline_worker_threads),
         "keepalive": 100,  # longer than the 90 s that Heroku's router keeps its connections
         "graceful_timeout": 25,  # all that is in progress ends within the 30 s that platforms give
         "timeout": 60,  # a worker that gives no sign to its master for so long is replaced
@@ -54,6 +61,21 @@ def options(settings: Settings, *, workers: int) -> dict[str, Any]:
         "post_worker_init": begin_work,
         "worker_exit": end_work,
     }
+
+
+def request_threads(most: int | None, workers: int, inline: int) -> int:
+    """Of each of so many processes, that have so many `inline` worker threads beside them; `most` for all together."""
+    if most is None:
+        return _THREADS
+    return max(_THREADS_AT_LEAST, min(_THREADS, most // workers - inline - _THREADS_KEPT))
+
+
+def most_threads() -> int | None:
+    """How many threads the system gives this user or this container at most; None where it sets no limit."""
+    user, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    told = [path.read_text().strip() for path in _PIDS_MAX if path.is_file()]
+    limits = [int(each) for each in told if each.isdecimal()] + ([user] if user != resource.RLIM_INFINITY else [])
+    return min(limits, default=None)
 
 
 def begin_work(worker: Any) -> None:

@@ -18,6 +18,7 @@ from orchestrator.counting import HAND_OVER_S, hand_over
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
 from orchestrator.services import Services
+from orchestrator.threads import has_begun
 
 _log = get_logger("orchestrator.web.tallying")
 
@@ -35,9 +36,10 @@ class Keeper:
             return
         with self._lock:
             if self._pid != os.getpid():
+                if not has_begun(threading.Thread(target=self._run, name="tally", daemon=True)):
+                    return  # the next request tries again
                 self._pid = os.getpid()
                 atexit.register(self._last_time)
-                threading.Thread(target=self._run, name="tally", daemon=True).start()
 
     def _run(self) -> None:
         while True:

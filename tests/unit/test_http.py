@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import trustme
 
+from orchestrator import lines
 from orchestrator.http import Answer, Http, NoAnswer, NotSent, TooLarge
+from tests.scarce import no_threads
 from tests.scripted_http import Script, ScriptedServer, answer
 
 Behaviour = Callable[[socket.socket, int], None]
@@ -317,3 +319,15 @@ def test_errors_name_no_address(http: Http) -> None:
         http.request("POST", "http://no-such-host.invalid/secret-token", deadline_s=3)
     assert "secret-token" not in f"{caught.value!r}{caught.value}"
     assert caught.value.__suppress_context__
+
+
+def test_deadlines_hold_again_once_a_thread_can_watch_them() -> None:
+    """The system had none to give: the attempt goes on, and the next one brings its watchdog."""
+    watchdog, guards = lines._Watchdog(), [lines.Guard(time.monotonic(), is_repeatable=False) for _ in range(2)]
+    with no_threads():
+        watchdog.watch(guards[0])
+    watchdog.watch(guards[1])
+    until = time.monotonic() + 5
+    while not all(each.is_expired for each in guards) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert all(each.is_expired for each in guards)

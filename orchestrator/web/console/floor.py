@@ -17,6 +17,7 @@ from orchestrator.core.call import Call, Progress
 from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
 from orchestrator.store.keys import digest_of
+from orchestrator.threads import has_begun
 from orchestrator.web.console.rows import Row, row_of
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Floor:
     def warm_up(self) -> None:
         """Read everything beside the request: somebody signs in and will look soon."""
         if not self._places:
-            threading.Thread(target=self._warm_up, name="console-floor", daemon=True).start()
+            has_begun(threading.Thread(target=self._warm_up, name="console-floor", daemon=True))
 
     def _warm_up(self) -> None:
         try:

@@ -6,13 +6,17 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
+import pytest
+
 from orchestrator.feeds.hub import Hub
 from orchestrator.feeds.telling import Teller
 from orchestrator.feeds.view import View
 from orchestrator.store.connect import LONGEST_BLOCK_S
+from orchestrator.store.errors import StoreUnavailable
 from orchestrator.transcripts.live import LiveUtterances
 from orchestrator.web.render import call_json
 from tests.integration.web.site import CALL, Site
+from tests.scarce import no_threads
 
 Eventually = Callable[[Callable[[], object]], None]
 
@@ -42,5 +46,17 @@ def test_a_floor_that_nobody_follows_costs_redis_nothing(site: Site, eventually:
         second = hub.join(View(), None, lambda: True)
         assert [call.call_sid for call in second.floor] == [CALL]
         assert not is_at_rest()
+    finally:
+        hub.stop(2.0)
+
+
+def test_a_feed_without_threads_is_told_and_followed_later(site: Site) -> None:
+    """The system had none to give: whoever wants to follow is told so, and follows once there are some."""
+    services = site.services
+    hub = Hub(services.feed, Teller(services.feed, LiveUtterances(services.utterances), call_json))
+    with no_threads(), pytest.raises(StoreUnavailable):
+        hub.join(View(), None, lambda: True)
+    try:
+        assert hub.join(View(), None, lambda: True).floor == []
     finally:
         hub.stop(2.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.e2e.processes import Process, free_port, poll, procfile, start
+from tests.e2e.processes import ROOT, Process, free_port, poll, procfile, start
 from tests.integration.conftest import RedisServer
 from tests.integration.faults.conftest import worker_environment
 from tests.integration.faults.vendors import Vendors
@@ -117,3 +117,53 @@ def test_more_clients_than_files(process: Process, web: tuple[str, int]) -> None
         poll(lambda: "out of files" in process.text(), 10, "no file is left")
     assert_callers_are_served(web)
     assert workers_of(process) == [worker]
+
+
+SCARCE = """
+exec(open({path!r}).read())
+_begin = post_worker_init
+
+def post_worker_init(worker):
+    import threading
+    start = threading.Thread.start
+
+    def scarce(thread):
+        if threading.active_count() >= {most}:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    _begin(worker)
+    threading.Thread.start = scarce
+"""
+"""What a limit on threads does, for a user whom the system's own does not bind (root)."""
+
+
+@pytest.fixture
+def procfile_web(tmp_path: Path) -> list[str]:
+    """The command of the Procfile, in a process that gets 12 threads."""
+    command = shlex.split(procfile()["web"])
+    place = command.index("--config") + 1
+    config = tmp_path / "scarce.py"
+    config.write_text(SCARCE.format(path=str(ROOT / command[place]), most=12))
+    command[place] = str(config)
+    return command
+
+
+def test_more_clients_than_threads(
+    redis_server: RedisServer, tmp_path: Path, port: int, procfile_web: list[str]
+) -> None:
+    """Whoever comes when the system gives no more threads waits for one of those there are; the worker lives on."""
+    with Vendors() as vendors:
+        environment = worker_environment(redis_server.url, vendors) | {"PORT": str(port), "WEB_CONCURRENCY": "1"}
+        process = start("web", procfile_web, tmp_path, environment)
+        address = ("127.0.0.1", port)
+        try:
+            poll(lambda: is_served(port, process), 20, "web serves")
+            before = workers_of(process)
+            with stalled(address, HEAD_WITHOUT_BODY):
+                poll(lambda: "out of threads" in process.text(), 10, "no thread is left")
+            poll(lambda: is_served(port, process), 20, "web serves again")
+            assert_callers_are_served(address)
+            assert workers_of(process) == before
+        finally:
+            process.terminate()

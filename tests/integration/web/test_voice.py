@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -12,8 +13,12 @@ from orchestrator.clock import Clock
 from orchestrator.core.events import StreamFailed
 from orchestrator.core.profile import Profile
 from orchestrator.profiles import Profiles
+from orchestrator.threads import Threads
+from orchestrator.web import create_app
+from orchestrator.web.context import KEY
 from tests.integration.conftest import RedisServer
 from tests.integration.web.site import BASE, CALL, TOKEN, MakeSettings, Site, Vendor, open_site
+from tests.scarce import no_threads
 
 FORGED = "AAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
@@ -285,3 +290,26 @@ def test_a_bug_of_ours_does_not_drop_the_caller(site: Site) -> None:
 
     site.services.__dict__["clock"] = Broken()
     assert tags(site.arrive().text) == ["Response", "Dial", "Conference"]
+
+
+@pytest.mark.parametrize("path", ["voice", f"dial-ended?call={CALL}", "call-status"])
+def test_without_a_thread_to_be_had_twilio_is_answered(site: Site, path: str) -> None:
+    """What wants a thread beside the request, the look for a URL and the tally, is done at the next one."""
+    app = create_app(site.services.settings)
+    counted = replace(site, app=app, services=app.extensions[KEY], client=app.test_client())
+    form = {"CallSid": CALL, "To": "+15555550100", "From": "+15555550101", "CallStatus": "completed"}
+    with no_threads():
+        assert counted.twilio(path, form).status_code < 300
+    counted.services.close()
+
+
+def test_with_redis_refused_and_no_thread_the_stop_is_sent_all_the_same(
+    orphan: Site, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the survey nobody may be heard any more; the request itself sends the stop."""
+    monkeypatch.setattr("orchestrator.web.emergency._lines", Threads(1, "none-yet"))
+    own_redis.end()
+    with no_threads():
+        answer = orphan.twilio("survey", {"CallSid": CALL, "To": "+15555550100", "From": "+15555550101"})
+    assert tags(answer.text) == ["Response", "Stop", "Stream", "Redirect"]
+    assert [path for path, _ in orphan.vendor.requests if "stop" in path]

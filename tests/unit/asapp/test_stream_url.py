@@ -16,6 +16,7 @@ from orchestrator.asapp.client import FetchedUrl
 from orchestrator.asapp.stream_url import StreamUrls
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.errors import OrchestratorError
+from tests.scarce import no_threads
 
 KEY = "orchestrator:stream-url"
 FETCH_KEY = "orchestrator:stream-url-fetch"
@@ -413,3 +414,13 @@ def test_a_url_of_the_future_is_not_young(urls: StreamUrls, clock: SteppedClock)
     urls.get(1)
     clock.ms -= 3_600_000
     assert urls.at_hand() is None
+
+
+def test_a_look_that_no_thread_could_make_is_made_later(
+    redis: FakeRedis, urls: StreamUrls, clock: SteppedClock
+) -> None:
+    """The system had no thread to give: nobody waits for the look, and the next one finds the URL."""
+    redis.values[KEY] = msgspec.json.encode(FetchedUrl(url="wss://media.example/x", requested_at_ms=clock.ms))
+    with no_threads():
+        assert urls.at_hand() is None
+    assert urls.at_hand() == "wss://media.example/x"

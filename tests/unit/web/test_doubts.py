@@ -10,6 +10,7 @@ from typing import Any, cast
 from orchestrator.services import Services
 from orchestrator.store.errors import CallUnreadable, StoreUnavailable
 from orchestrator.web.doubts import Doubts
+from tests.scarce import no_threads
 
 DEADLINE_S = 5.0
 
@@ -78,3 +79,12 @@ def test_a_store_that_stays_away_keeps_no_other_waiting() -> None:
     assert told(back, "CAback")
     gone.store.is_away.clear()
     assert told(gone, "CAgone")
+
+
+def test_a_doubt_without_a_thread_is_told_with_the_next_one() -> None:
+    """The system had none to give: nothing is raised, and nothing is forgotten."""
+    doubts, site = Doubts(), Site()
+    with no_threads():
+        doubts.remember(site.services, "CAfirst")
+    doubts.remember(site.services, "CAsecond")
+    assert told(site, "CAfirst", "CAsecond")
