@@ -22,7 +22,14 @@ def call_named(failed_url: str) -> str | None:
 
 
 def instead_of(
-    failed_url: str, profile: Profile, call_sid: str, *, outcome: str, surveys: Iterable[str], urls: CallbackUrls
+    failed_url: str,
+    profile: Profile,
+    call_sid: str,
+    *,
+    outcome: str,
+    surveys: Iterable[str],
+    urls: CallbackUrls,
+    caller_id: str | None = None,
 ) -> str | None:
     """The document for a caller who is past the route; None where the route is what failed to be told.
 
@@ -31,7 +38,7 @@ def instead_of(
     """
     match urls.name_of(failed_url):
         case "dial-ended":
-            return _after_dial(failed_url, profile, call_sid, outcome, urls)
+            return _after_dial(failed_url, profile, call_sid, outcome, urls, caller_id)
         case "survey":
             return twiml.survey(profile, twiml.streams_of_unknown(profile)) if profile.survey_url else twiml.goodbye()
         case str():
@@ -41,15 +48,25 @@ def instead_of(
     return twiml.goodbye() if any(_is_same(failed_url, each) for each in surveys) else None
 
 
-def _after_dial(failed_url: str, profile: Profile, call_sid: str, outcome: str, urls: CallbackUrls) -> str:
+def _after_dial(
+    failed_url: str, profile: Profile, call_sid: str, outcome: str, urls: CallbackUrls, caller_id: str | None
+) -> str:
     """Our step in front of the survey, for that ends transcription first; for who talked to nobody, what is left."""
     had_agent = not outcome  # nobody can say; the agents have been asked once already
     if twiml.leads_to_survey(profile, outcome=outcome, had_agent=had_agent):
         return twiml.survey_redirect((), urls.survey(call_sid))
     if had_agent or outcome in twiml.WITH_AGENT:
         return twiml.goodbye()
-    is_last = _query(failed_url).get("last") == "1"
-    return twiml.dial_ended(profile, call_sid, outcome=outcome, had_agent=False, streams=(), urls=urls, is_last=is_last)
+    return twiml.dial_ended(
+        profile,
+        call_sid,
+        outcome=outcome,
+        had_agent=False,
+        streams=(),
+        urls=urls,
+        is_last=_query(failed_url).get("last") == "1",
+        caller_id=caller_id,
+    )
 
 
 def _target(route: Route | None) -> str:

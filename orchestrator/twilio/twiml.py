@@ -44,7 +44,8 @@ CHILD_EVENTS = "answered completed"
 OVERRIDES = "#rc=3&rp=5xx,ct,rt"
 _FIRST_STREAM = "asapp-1"
 _SID = re.compile(r"CA[0-9a-f]{32}\Z")
-_SID_HERE, _URL_HERE = f"call-{secrets.token_hex(16)}", f"url-{secrets.token_hex(16)}"
+_E164 = re.compile(r"\+[1-9][0-9]{4,14}")
+_SID_HERE, _URL_HERE, _NUMBER_HERE = (f"{what}-{secrets.token_hex(16)}" for what in ("call", "url", "number"))
 """Where a prepared document gets the call's own: words that nobody can have put into a profile."""
 WITH_AGENT = ("completed", "answered", "bridged")
 _CALLER_IS_ELSEWHERE = ("redirected", "redirected-from-bridged", "bridging-in-process")
@@ -85,16 +86,28 @@ class CallbackUrls:
         return f"{self._base}{path}?{urlencode(query)}{OVERRIDES}"
 
 
-def answer(call: Call, *, stream_url: str | None, urls: CallbackUrls) -> str:
+def caller_id(profile: Profile, caller: str, own_number: str) -> str | None:
+    """What a phone that is dialled is shown, where the caller's own name is no number; None: the caller's number.
+
+    Twilio does not dial a number for a `client:` or `sip:` caller without a caller ID of the account (13214), and
+    whoever is called may refuse the words of a withheld one. What was called is ours; an application has no number.
+    """
+    if _E164.fullmatch(caller):
+        return None
+    return own_number if _E164.fullmatch(own_number) else profile.outbound_caller_id
+
+
+def answer(call: Call, *, stream_url: str | None, urls: CallbackUrls, caller_id: str | None = None) -> str:
     """The voice webhook's document: the media stream, if there is a URL, then the profile's route.
 
-    Building one takes longer than all else that the webhook does for itself, and they differ in two places only: each
+    Building one takes longer than all else that the webhook does for itself, and they differ in few places only: each
     kind is built once, and what is the call's own is put in where it belongs, escaped as the SDK escapes it.
     """
     if not _SID.match(call.call_sid):
-        return _built(call.profile, _name_of_stream(call), call.call_sid, stream_url, urls)
-    prepared = _prepared(call.profile, _name_of_stream(call), stream_url is not None, urls)
-    return prepared.replace(_SID_HERE, call.call_sid).replace(_URL_HERE, _escaped(stream_url or ""))
+        return _built(call.profile, _name_of_stream(call), call.call_sid, stream_url, urls, caller_id)
+    prepared = _prepared(call.profile, _name_of_stream(call), stream_url is not None, urls, caller_id is not None)
+    own = prepared.replace(_SID_HERE, call.call_sid).replace(_NUMBER_HERE, _escaped(caller_id or ""))
+    return own.replace(_URL_HERE, _escaped(stream_url or ""))
 
 
 def begins_with_stream(profile: Profile) -> bool:
@@ -115,11 +128,14 @@ def _name_of_stream(call: Call) -> str:
 
 
 @lru_cache(maxsize=256)
-def _prepared(profile: Profile, name: str, has_stream: bool, urls: CallbackUrls) -> str:
-    return _built(profile, name, _SID_HERE, _URL_HERE if has_stream else None, urls)
+def _prepared(profile: Profile, name: str, has_stream: bool, urls: CallbackUrls, has_caller_id: bool) -> str:
+    url, number = _URL_HERE if has_stream else None, _NUMBER_HERE if has_caller_id else None
+    return _built(profile, name, _SID_HERE, url, urls, number)
 
 
-def _built(profile: Profile, name: str, call_sid: str, stream_url: str | None, urls: CallbackUrls) -> str:
+def _built(
+    profile: Profile, name: str, call_sid: str, stream_url: str | None, urls: CallbackUrls, caller_id: str | None
+) -> str:
     document = VoiceResponse()
     if stream_url is not None:
         start = Start()
@@ -131,7 +147,7 @@ def _built(profile: Profile, name: str, call_sid: str, stream_url: str | None, u
             status_callback_method="POST",
         )
         document.append(start)
-    _append_route(document, profile.route, profile, call_sid, urls)
+    _append_route(document, profile.route, profile, call_sid, urls, caller_id)
     return str(document)
 
 
@@ -140,17 +156,19 @@ def _escaped(text: str) -> str:
     return escape(text, {'"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#09;"})
 
 
-def route_only(profile: Profile, call_sid: str, urls: CallbackUrls) -> str:
+def route_only(profile: Profile, call_sid: str, urls: CallbackUrls, caller_id: str | None = None) -> str:
     """The route without a media stream: for whatever fails inside, and for the fallback URL. Needs no store."""
     document = VoiceResponse()
-    _append_route(document, profile.route, profile, call_sid, urls)
+    _append_route(document, profile.route, profile, call_sid, urls, caller_id)
     return str(document)
 
 
 def static_fallback(profile: Profile) -> str:
     """The route as a document that Twilio itself can keep (a TwiML Bin): it holds no address of ours.
 
-    `{{CallSid}}` is where a bin puts the call's SID. Nothing is transcribed and nothing reported while it is in use.
+    `{{CallSid}}` is where a bin puts the call's SID, `{{To}}` the number called: a bin cannot tell who calls, so a
+    phone that is dialled is always shown that one (see `caller_id`). Nothing is transcribed and nothing reported
+    while it is in use.
     """
     document = VoiceResponse()
     kind, _, target = profile.route.partition(":")
@@ -164,7 +182,7 @@ def static_fallback(profile: Profile) -> str:
             dial.conference("{{CallSid}}", participant_label="customer", end_conference_on_exit=True, beep="false")
             document.append(dial)
         case _:
-            document.append(_dial_to(target))
+            document.append(_dial_to(target, caller_id="{{To}}"))
     return str(document)
 
 
@@ -221,6 +239,7 @@ def dial_ended(
     streams: Iterable[str],
     urls: CallbackUrls,
     is_last: bool = False,
+    caller_id: str | None = None,
 ) -> str:
     """What follows a dial or queue that ended with `outcome` (Twilio's DialCallStatus or QueueResult).
 
@@ -238,7 +257,7 @@ def dial_ended(
     if is_last or not profile.no_agent_route:
         return apology()
     document = VoiceResponse()
-    _append_route(document, profile.no_agent_route, profile, call_sid, urls, is_last=True)
+    _append_route(document, profile.no_agent_route, profile, call_sid, urls, caller_id, is_last=True)
     return str(document)
 
 
@@ -270,6 +289,7 @@ def _append_route(
     profile: Profile,
     call_sid: str,
     urls: CallbackUrls,
+    caller_id: str | None,
     *,
     is_last: bool = False,
 ) -> None:
@@ -283,7 +303,8 @@ def _append_route(
         case "enqueue":
             _append_queue(document, target, call_sid, ended)
         case _:
-            _append_dial(document, target, call_sid, urls, ended)
+            report = _reports_to(urls.call_status(call_sid))
+            document.append(_dial_to(target, report, caller_id, action=ended, method="POST"))
 
 
 def _append_queue(document: VoiceResponse, target: str, call_sid: str, ended: str) -> None:
@@ -312,20 +333,20 @@ def _append_conference(document: VoiceResponse, call_sid: str, urls: CallbackUrl
     document.append(dial)
 
 
-def _append_dial(document: VoiceResponse, target: str, call_sid: str, urls: CallbackUrls, ended: str) -> None:
-    """`+1...`, `client:NAME` or `sip:...`; the child leg reports under `?call=`."""
-    document.append(_dial_to(target, _reports_to(urls.call_status(call_sid)), action=ended, method="POST"))
-
-
-def _dial_to(target: str, report: Mapping[str, str] | None = None, **attributes: str) -> Dial:
-    dial = Dial(**attributes)
+def _dial_to(
+    target: str, report: Mapping[str, str] | None = None, caller_id: str | None = None, **attributes: str
+) -> Dial:
+    """`+1...`, `client:NAME` or `sip:...`; devices are shown the caller by whatever name."""
     kind, _, name = target.partition(":")
     match kind:
         case "client":
+            dial = Dial(**attributes)
             dial.client(name, **(report or {}))
         case "sip" | "sips":
+            dial = Dial(**attributes)
             dial.sip(target, **(report or {}))
         case _:
+            dial = Dial(caller_id=caller_id, **attributes)
             dial.number(target, **(report or {}))
     return dial
 

@@ -70,10 +70,12 @@ def _sid_or_none(text: str | None) -> str | None:
 def _route_alone() -> str:
     """The last resort. A caller without a usable SID still gets a room of their own."""
     name = _sid_or_none(g.form.get("CallSid")) or f"unknown-{secrets.token_hex(16)}"
-    is_placed = g.form.get("Direction", "").startswith("outbound")
+    ends = g.form.get("From", ""), g.form.get("To", "")
+    customer, own_number = reversed(ends) if g.form.get("Direction", "").startswith("outbound") else ends
     profiles, urls = services().profiles, services().callback_urls
     try:
-        return twiml.route_only(profiles.match(g.form.get("From" if is_placed else "To", "")), name, urls)
+        profile = profiles.match(own_number)
+        return twiml.route_only(profile, name, urls, twiml.caller_id(profile, customer, own_number))
     except Exception:  # noqa: BLE001  as in `_never_drops`
         _log.exception("answered the default route", error_id="internal", **_of())
         return twiml.route_only(profiles.default, name, urls)
@@ -97,7 +99,7 @@ def _answer_to(fetch: wire.VoiceRequest, profile: Profile) -> str:
         _log.warning("answered without the store", error_id=error.error_id, **_of())
         # The stream's status, or any other callback of ours, makes the call known once Redis is back.
         call = begin(_arrival(fetch, profile, at=0, has_stream_url=True))
-        return twiml.answer(call, stream_url=url, urls=services().callback_urls)
+        return twiml.answer(call, stream_url=url, urls=services().callback_urls, caller_id=_caller_id(fetch, profile))
 
 
 def _stored_and_answered(fetch: wire.VoiceRequest, profile: Profile) -> str:
@@ -111,7 +113,12 @@ def _stored_and_answered(fetch: wire.VoiceRequest, profile: Profile) -> str:
         applied.after,
         stream_url=url if may_start and _asks_for_stream(applied.after) else None,
         urls=services().callback_urls,
+        caller_id=_caller_id(fetch, applied.after.profile),
     )
+
+
+def _caller_id(fetch: wire.VoiceRequest, profile: Profile) -> str | None:
+    return twiml.caller_id(profile, fetch.customer_number, fetch.own_number)
 
 
 def _arrival(fetch: wire.VoiceRequest, profile: Profile, *, at: int, has_stream_url: bool) -> CallArrived:
@@ -178,6 +185,7 @@ def voice_fallback() -> str:
     fetch = wire.voice_request(form)
     profiles, urls = services().profiles, services().callback_urls
     profile = profiles.match(fetch.own_number)
+    shown = _caller_id(fetch, profile)
     past = fallback.instead_of(
         fetch.failed_url,
         profile,
@@ -185,8 +193,9 @@ def voice_fallback() -> str:
         outcome=wire.dial_ended(form).outcome,
         surveys=[each.survey_url for each in profiles if each.survey_url],
         urls=urls,
+        caller_id=shown,
     )
-    return past or answer_to_device(fetch) or twiml.route_only(profile, fetch.call_sid, urls)
+    return past or answer_to_device(fetch) or twiml.route_only(profile, fetch.call_sid, urls, shown)
 
 
 @bp.post("/dial-ended")
@@ -204,6 +213,7 @@ def dial_ended() -> str:
         streams=_stream_names(call),
         urls=services().callback_urls,
         is_last=request.args.get("last") == "1",
+        caller_id=_caller_id(wire.voice_request(form), call.profile),
     )
 
 

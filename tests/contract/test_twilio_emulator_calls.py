@@ -103,9 +103,12 @@ def test_a_rule_for_what_is_no_operation_is_refused(twilio: Emulator) -> None:
 _PROGRESS = 'statusCallbackEvent="initiated ringing answered completed"'
 
 
-def _dial(peer: Peer, noun: str = "Number", who: str = "+15555550102") -> str:
+_SHOWN = f'callerId="{NUMBER}"'
+
+
+def _dial(peer: Peer, noun: str = "Number", who: str = "+15555550102", more: str = "") -> str:
     target = f'<{noun} statusCallback="{peer.url}/child" {_PROGRESS}>{who}</{noun}>'
-    return _say(f'<Dial action="/ended" timeout="5">{target}</Dial>')
+    return _say(f'<Dial action="/ended" timeout="5" {more}>{target}</Dial>')
 
 
 def test_a_dialed_agent_answers_talks_and_hangs_up(peer: Peer, twilio: Emulator) -> None:
@@ -139,7 +142,7 @@ def test_a_dial_that_nobody_takes_ends_with_its_reason(peer: Peer, twilio: Emula
 
 def test_an_agents_device_calls_a_customer(peer: Peer, twilio: Emulator) -> None:
     """The device is the parent, the customer its child; the customer's words are on the child's inbound track."""
-    peer.documents["/voice"] = _dial(peer)
+    peer.documents["/voice"] = _dial(peer, more=_SHOWN)
     twilio.number(voice_url=f"{peer.url}/voice")
     device = twilio.ring(**{"from": "client:agent-amy"})
     customer = twilio.act(device, "agent-answers")["sid"]
@@ -262,7 +265,11 @@ def test_rest_answers_are_spoilt_by_rule(peer: Peer, twilio: Emulator) -> None:
 
 def test_a_redirected_customer_outlives_the_agents_device(peer: Peer, twilio: Emulator) -> None:
     """A child leg that got a document of its own is no longer its parent's."""
-    peer.documents |= {"/voice": _dial(peer), "/survey": _say("<Play loop='0'>music</Play>"), "/ended": _say("")}
+    peer.documents |= {
+        "/voice": _dial(peer, more=_SHOWN),
+        "/survey": _say("<Play loop='0'>music</Play>"),
+        "/ended": _say(""),
+    }
     twilio.number(voice_url=f"{peer.url}/voice")
     device = twilio.ring(**{"from": "client:agent-amy"})
     customer = twilio.act(device, "agent-answers")["sid"]

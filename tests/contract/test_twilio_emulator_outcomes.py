@@ -17,6 +17,9 @@ def _twilio(peer: Peer) -> Iterator[Emulator]:
         yield emulator
 
 
+_SHOWN = f'callerId="{NUMBER}"'
+
+
 def _dial(peer: Peer, noun: str = "Number", who: str = "+15555550102", more: str = "", dial: str = "") -> str:
     target = f'<{noun} statusCallback="{peer.url}/child?device=x" {_PROGRESS} {more}>{who}</{noun}>'
     return f'<Response><Dial action="/ended" timeout="60" {dial}>{target}</Dial></Response>'
@@ -147,7 +150,7 @@ def test_a_task_that_is_no_object_is_an_error(peer: Peer, twilio: Emulator) -> N
 
 def test_a_device_dials_a_customer_whose_child_leg_carries_both_voices(peer: Peer, twilio: Emulator) -> None:
     """The webhook says client; the child's callbacks keep the query; the child is the customer's leg."""
-    peer.documents["/voice"] = _dial(peer, who="+15555550123", dial=f'callerId="{NUMBER}"')
+    peer.documents["/voice"] = _dial(peer, who="+15555550123", dial=_SHOWN)
     device = twilio.ring(**{"from": "client:agent-amy", "to": "+15555550123", "number": NUMBER})
     asked = wait_for(lambda: peer.at("/voice"))[0].params
     assert (asked["From"], asked["To"], asked["Direction"]) == ("client:agent-amy", "+15555550123", "inbound")
@@ -165,7 +168,7 @@ def test_a_device_that_hangs_up_leaves_the_customer_by_switch(
 ) -> None:
     """The vendor ends the child with its parent; the switch lets an answered one live on."""
     twilio.post("switches", {"child-on-parent-hangup": value})
-    peer.documents["/voice"] = _dial(peer, who="+15555550123")
+    peer.documents["/voice"] = _dial(peer, who="+15555550123", dial=_SHOWN)
     device = twilio.ring(**{"from": "sip:agent-amy@desk.example"})
     customer = twilio.act(device, "agent-answers")["sid"]
     wait_for(lambda: twilio.call(customer)["legs"])
@@ -177,7 +180,7 @@ def test_a_device_that_hangs_up_leaves_the_customer_by_switch(
 def test_a_ringing_customer_never_outlives_the_device(peer: Peer, twilio: Emulator) -> None:
     """Only an answered child can be left behind."""
     twilio.post("switches", {"child-on-parent-hangup": "keep"})
-    peer.documents["/voice"] = _dial(peer, who="+15555550123")
+    peer.documents["/voice"] = _dial(peer, who="+15555550123", dial=_SHOWN)
     device = twilio.ring(**{"from": "client:agent-amy"})
     wait_for(lambda: peer.at("/child", CallStatus="ringing"))
     twilio.act(device, "hangup")
@@ -187,7 +190,10 @@ def test_a_ringing_customer_never_outlives_the_device(peer: Peer, twilio: Emulat
 def test_a_redirected_device_may_leave_its_customer(peer: Peer, twilio: Emulator) -> None:
     """With the switch at keep the customer outlives the redirect, and then the device's end."""
     twilio.post("switches", {"child-on-parent-redirect": "keep"})
-    peer.documents |= {"/voice": _dial(peer, who="+15555550123"), "/next": "<Response><Pause length='60'/></Response>"}
+    peer.documents |= {
+        "/voice": _dial(peer, who="+15555550123", dial=_SHOWN),
+        "/next": "<Response><Pause length='60'/></Response>",
+    }
     device = twilio.ring(**{"from": "client:agent-amy"})
     customer = twilio.act(device, "agent-answers")["sid"]
     wait_for(lambda: twilio.call(customer)["legs"])
@@ -200,7 +206,7 @@ def test_a_redirected_device_may_leave_its_customer(peer: Peer, twilio: Emulator
 
 def test_a_customer_is_moved_from_the_device_to_a_conference(peer: Peer, twilio: Emulator) -> None:
     """A transfer: the customer's leg is redirected, the device's dial ends, another agent joins."""
-    peer.documents["/voice"] = _dial(peer, who="+15555550123")
+    peer.documents["/voice"] = _dial(peer, who="+15555550123", dial=_SHOWN)
     device = twilio.ring(**{"from": "client:agent-amy"})
     customer = twilio.act(device, "agent-answers")["sid"]
     wait_for(lambda: twilio.call(customer)["legs"])
@@ -246,3 +252,35 @@ def test_a_call_over_sip_carries_its_headers(peer: Peer, twilio: Emulator) -> No
     agent = twilio.ring(**{"from": "sip:amy@desk.example"})
     assert twilio.call(agent)["role"] == "agent"
     assert twilio.call(twilio.ring(**{"from": "sip:amy@desk.example"}, role="customer"))["role"] == "customer"
+
+
+@pytest.mark.parametrize(
+    ("caller", "shown", "is_dialled"),
+    [
+        ("client:visitor", "", False),
+        ("sip:amy@desk.example", "", False),
+        ("client:visitor", 'callerId="client:visitor"', False),
+        ("client:visitor", 'callerId="+15555550177"', False),
+        ("client:visitor", _SHOWN, True),
+        ("+15555550101", "", True),
+        ("+15555550101", 'callerId="+15555550101"', True),
+        ("+15555550101", 'callerId="+15555550177"', False),
+        ("anonymous", "", True),
+    ],
+)
+def test_a_number_is_not_dialled_without_a_caller_id_of_the_account(
+    peer: Peer, twilio: Emulator, caller: str, shown: str, *, is_dialled: bool
+) -> None:
+    """13214, and the dial has failed; a device is rung all the same, whoever calls."""
+    peer.documents["/voice"] = _dial(peer, who="+15555550123", dial=shown)
+    sid = twilio.ring(**{"from": caller})
+    if is_dialled:
+        wait_for(lambda: peer.at("/child", CallStatus="ringing"))
+    else:
+        ended = wait_for(lambda: peer.at("/ended"))[0].params
+        assert (ended["DialCallStatus"], "DialCallSid" in ended) == ("failed", False)
+    assert (13214 in [alert["code"] for alert in twilio.get("alerts")]) is not is_dialled
+    peer.documents["/voice"] = _dial(peer, "Client", "agent-amy")
+    twilio.act(sid, "hangup") if is_dialled else wait_for(lambda: twilio.is_over(sid))
+    twilio.ring(**{"from": caller})
+    wait_for(lambda: peer.at("/child", CallStatus="ringing", To="client:agent-amy"))

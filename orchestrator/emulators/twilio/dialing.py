@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.emulators.twilio.account import Account
 
 Outcome = dict[str, str]
+INVALID_CALLER_ID = 13214
 _TIMEOUT_S, _LONGEST_S = 30, 14_400
 _DEFAULT_EVENTS = {"start-end": frozenset({"start", "end"}), "none": frozenset[str](), "all": rooms.EVENTS}
 
@@ -95,6 +96,10 @@ async def _parties(
     account: "Account", leg: Leg, document: Document, verb: Element, nouns: tuple[Element, ...], outcome: Outcome
 ) -> None:
     """Ring everybody named; the first to answer is connected, the others are given up."""
+    if not _may_show(account, leg, verb, nouns):
+        account.alert(INVALID_CALLER_ID, leg.sid, f"callerId {verb.get('callerId') or 'is missing'}")
+        outcome["DialCallStatus"] = "failed"
+        return
     children = {_child(account, leg, document, verb, noun): noun for noun in nouns}
     outcome["DialCallSid"] = next(iter(children)).sid
     try:
@@ -107,6 +112,19 @@ async def _parties(
     except asyncio.CancelledError:
         calls.part(account, leg)
         raise
+
+
+def _may_show(account: "Account", leg: Leg, verb: Element, nouns: tuple[Element, ...]) -> bool:
+    """A number is shown the calling number, the called one or one of the account (Twilio: error 13214).
+
+    A `client:` or `sip:` caller has no number of its own. What a carrier sent, words for withheld ones too, is passed
+    on where no callerId is given.
+    """
+    if all(noun.tag != "Number" for noun in nouns):
+        return True
+    is_device = leg.sender.startswith(("client:", "sip:", "sips:"))
+    shown = verb.get("callerId") or ("" if is_device else leg.sender)
+    return shown in account.numbers or (not is_device and shown in {leg.sender, leg.to})
 
 
 def _child(account: "Account", leg: Leg, document: Document, verb: Element, noun: Element) -> Leg:

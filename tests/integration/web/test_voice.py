@@ -237,6 +237,26 @@ def test_the_fallback_does_not_send_a_caller_back_whose_talk_is_over(
     assert commands(with_url) == before
 
 
+@pytest.mark.parametrize("path", ["voice", "voice-fallback", f"dial-ended?call={CALL}"])
+def test_a_caller_without_a_number_reaches_a_phone_all_the_same(with_url: Site, path: str) -> None:
+    """Shown is the number that was called; with a number of their own, that, though the document was prepared."""
+
+    def shown(caller: str, sid: str) -> str | None:
+        form = {"CallSid": sid, "To": "+15555550102", "From": caller, "DialCallStatus": "no-answer"}
+        dial = ET.fromstring(with_url.twilio(path, form).text).find("Dial")  # noqa: S314  our own answer
+        assert dial is not None
+        return dial.get("callerId")
+
+    callers = ("+15555550101", "client:visitor", "anonymous", "+15555550101", "client:visitor")
+    sids = ("CA" + letter * 32 for letter in "bcde1")
+    assert [shown(*each) for each in zip(callers, sids, strict=True)] == [
+        None,
+        *["+15555550102"] * 2,
+        None,
+        "+15555550102",
+    ]
+
+
 @pytest.fixture
 def orphan(own_redis: RedisServer, make_settings: MakeSettings, vendor: Vendor) -> Site:
     """A site on a Redis of its own, with a URL in memory."""

@@ -17,7 +17,9 @@ ENDED = f"{BASE}dial-ended?call={CALL}"
 def instead(failed_url: str, outcome: str = "", surveys: list[str] | None = None, **more: Any) -> str | None:
     profile = Profile(**{"route": "conference", **more})
     known = [SURVEY] if surveys is None else surveys
-    return fallback.instead_of(failed_url, profile, CALL, outcome=outcome, surveys=known, urls=URLS)
+    return fallback.instead_of(
+        failed_url, profile, CALL, outcome=outcome, surveys=known, urls=URLS, caller_id="+15555550100"
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,7 @@ def test_who_found_no_agent_gets_what_is_left() -> None:
     document = instead(ENDED, "no-answer", no_agent_route="dial:+15555550102", survey_url=SURVEY) or ""
     assert only(document, "Number").text == "+15555550102"
     assert only(document, "Dial").attrib["action"] == URLS.dial_ended(CALL, is_last=True)
+    assert only(document, "Dial").attrib["callerId"] == "+15555550100"
     assert instead(f"{ENDED}&last=1", "no-answer", no_agent_route="dial:+15555550102") == twiml.apology()
     assert instead(ENDED, "no-answer", survey_url=SURVEY) == twiml.apology()
 

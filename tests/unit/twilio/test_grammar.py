@@ -49,6 +49,7 @@ def documents() -> list[str]:
         profile = Profile(route=route, no_agent_route=other, survey_url=survey)
         call = Call(call_sid=CALL, profile=profile, created_at=1, streams=(stream,))
         made += [twiml.answer(call, stream_url=url, urls=URLS) for url in (None, "wss://media.example/x")]
+        made += [twiml.answer(call, stream_url=None, urls=URLS, caller_id="+15555550100")]
         made += [twiml.route_only(profile, CALL, URLS), twiml.survey(profile, ["asapp-1"])]
         for outcome, had_agent, is_last in itertools.product(OUTCOMES, (False, True), (False, True)):
             made.append(

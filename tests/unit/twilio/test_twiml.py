@@ -48,15 +48,17 @@ def only(document: str, tag: str) -> ET.Element:
 
 
 @pytest.mark.parametrize(
-    "route", ["conference", f"enqueue:{WORKFLOW}", "dial:client:amy", "redirect:https://f.example/"]
+    "route",
+    ["conference", f"enqueue:{WORKFLOW}", "dial:client:amy", "dial:+15555550101", "redirect:https://f.example/"],
 )
 @given(token=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=60), survey=st.booleans())
 def test_a_prepared_document_is_the_built_one(route: str, token: str, *, survey: bool) -> None:
     """To the letter, whatever stands in the stream URL; of another call the next one has nothing."""
     for sid, url in ((CALL, f"wss://media.example/{token}"), ("CA" + "2" * 32, URL), (CALL, None)):
         one = replace(call(route, survey_url=SURVEY if survey else None), call_sid=sid)
-        built = twiml._built(one.profile, "asapp-1", sid, url, URLS)
-        assert twiml.answer(one, stream_url=url, urls=URLS) == built
+        for number in (None, "+15555550100"):
+            built = twiml._built(one.profile, "asapp-1", sid, url, URLS, number)
+            assert twiml.answer(one, stream_url=url, urls=URLS, caller_id=number) == built
 
 
 def test_callback_urls_name_the_call_and_ask_for_repeats() -> None:
@@ -161,7 +163,36 @@ def test_dial(route: str, tag: str, text: str) -> None:
     }
 
 
-def ended(outcome: str, *, had_agent: bool = False, is_last: bool = False, **more: Any) -> str:
+@pytest.mark.parametrize(
+    ("caller", "called", "shown"),
+    [
+        ("+15555550123", "+15555550100", None),
+        ("client:visitor", "+15555550100", "+15555550100"),
+        ("sip:+15555550123@trunk.example", "+15555550100", "+15555550100"),
+        ("anonymous", "+15555550100", "+15555550100"),
+        ("", "+15555550100", "+15555550100"),
+        ("client:visitor", "sip:line@desk.example", "+15555550109"),
+        ("client:visitor", "", "+15555550109"),
+    ],
+)
+def test_a_caller_without_a_number_is_shown_by_ours(caller: str, called: str, shown: str | None) -> None:
+    """Twilio: 13214. What was called, else the profile's number for calls that devices place."""
+    assert twiml.caller_id(profile(outbound_caller_id="+15555550109"), caller, called) == shown
+
+
+def test_only_a_phone_needs_a_caller_id() -> None:
+    """Devices are shown the caller by whatever name; of the other routes nobody is dialled by us."""
+    for route in ("dial:client:amy", "dial:sip:amy@desk.example", "conference", f"enqueue:{WORKFLOW}"):
+        assert "callerId" not in twiml.route_only(profile(route), CALL, URLS, "+15555550100")
+    phone = twiml.route_only(profile("dial:+15555550101"), CALL, URLS, "+15555550100")
+    assert only(phone, "Dial").get("callerId") == "+15555550100"
+    other = ended("busy", no_agent_route="dial:+15555550102", caller_id="+15555550100")
+    assert only(other, "Dial").get("callerId") == "+15555550100"
+
+
+def ended(
+    outcome: str, *, had_agent: bool = False, is_last: bool = False, caller_id: str | None = None, **more: Any
+) -> str:
     return twiml.dial_ended(
         profile("dial:client:amy", **more),
         CALL,
@@ -170,6 +201,7 @@ def ended(outcome: str, *, had_agent: bool = False, is_last: bool = False, **mor
         streams=["asapp-1"],
         urls=URLS,
         is_last=is_last,
+        caller_id=caller_id,
     )
 
 
@@ -330,3 +362,4 @@ def test_a_document_for_twilio_to_keep_needs_nothing_of_ours(route: str, noun: s
     assert only(document, noun).text == goes_to
     assert "calls.example" not in document
     assert "statusCallback" not in document
+    assert (only(document, "Dial").get("callerId") if noun == "Number" else "{{To}}") == "{{To}}"
