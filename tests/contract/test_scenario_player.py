@@ -164,7 +164,7 @@ def test_a_shipped_scenario_is_played_to_its_end(peer: Peer, asapp: Asapp, twili
 
 def _dialling(peer: Peer, noun: str, who: str) -> str:
     target = f'<{noun} statusCallback="{peer.url}/child" statusCallbackEvent="answered completed">{who}</{noun}>'
-    return f'<Response><Dial action="/ended">{target}</Dial></Response>'
+    return f'<Response><Dial action="/ended" callerId="{NUMBER}">{target}</Dial></Response>'
 
 
 def _play(peer: Peer, asapp: Asapp, twilio: Emulator, folder: Path, *sentences: str) -> Played:
