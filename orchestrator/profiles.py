@@ -18,7 +18,7 @@ import msgspec
 from orchestrator.core.people import is_device
 from orchestrator.core.profile import Profile
 from orchestrator.errors import ConfigurationError
-from orchestrator.hosts import is_loopback
+from orchestrator.hosts import is_loopback, path_below
 
 Check = Callable[[object], str | None]
 """What is wrong with a value, or None."""
@@ -53,22 +53,25 @@ class Profiles:
         yield self.default
 
 
-def load(path: str | Path) -> Profiles:
-    """Read a profiles file. Raises `ConfigurationError` with every fault, each with line and key."""
+def load(path: str | Path, public_base_url: str = "") -> Profiles:
+    """Read a profiles file. Raises `ConfigurationError` with every fault, each with line and key.
+
+    `public_base_url`: of this service, whose own endpoints no caller may be sent to.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"the profiles file {path} cannot be read ({type(error).__name__})"]) from error
-    return parse(text, str(path))
+    return parse(text, str(path), public_base_url)
 
 
-def parse(text: str, source: str = "profiles.toml") -> Profiles:
+def parse(text: str, source: str = "profiles.toml", public_base_url: str = "") -> Profiles:
     """The same for a text; `source` names it in messages."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError([f"{source}: {error}"]) from error
-    reading = _Reading(text, source)
+    reading = _Reading(text, source, f"{public_base_url.rstrip('/')}/twilio/")
     profiles = reading.profiles(document)
     if reading.faults:
         raise ConfigurationError(reading.faults)
@@ -180,12 +183,17 @@ CHECKS: dict[str, Check] = {
 }
 
 
+_LEADING_AWAY = frozenset({"route", "no_agent_route", "survey_url"})
+"""Keys that may hold a URL for Twilio to go on with."""
+
+
 class _Reading:
     """One pass over a parsed file; collects faults with the lines where the keys stand."""
 
-    def __init__(self, text: str, source: str) -> None:
+    def __init__(self, text: str, source: str, own: str) -> None:
         self.faults: list[str] = []
         self._source = source
+        self._own = own
         self._lines = _lines_of_keys(text)
 
     def profiles(self, document: Mapping[str, object]) -> Profiles:
@@ -216,12 +224,17 @@ class _Reading:
         good: dict[str, object] = {}
         for key, value in given.items():
             check = CHECKS.get(key)
-            fault = "is not a key of a profile" if check is None else check(value)
+            fault = "is not a key of a profile" if check is None else check(value) or self._leads_back(key, value)
             if fault:
                 self._fault(table, key, fault)
             else:
                 good[key] = value
         return good
+
+    def _leads_back(self, key: str, value: object) -> str | None:
+        """An endpoint of ours would answer with the same address again, without end, while the caller hears nothing."""
+        url = str(value).removeprefix("redirect:") if key in _LEADING_AWAY else ""
+        return "must lead away from this service" if path_below(url, self._own) is not None else None
 
     def _made(self, table: str, values: dict[str, object], names: dict[str, str]) -> Profile:
         if "route" not in values and not any("route" in fault for fault in self.faults):

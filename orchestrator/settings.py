@@ -303,7 +303,7 @@ def _profiles_file(read: Reader) -> str:
     """Its faults are told beside those of the environment, so that a site is set right in one go."""
     path = read.text("ORCHESTRATOR_CONFIG", "config/profiles.toml")
     try:
-        profiles.load(path)
+        profiles.load(path, read.text("PUBLIC_BASE_URL"))
     except ConfigurationError as error:
         read.faults += error.faults
     return path

@@ -43,6 +43,33 @@ def test_a_sip_domain_is_matched(called: str) -> None:
     assert parse(FILE).match(called).route.startswith("enqueue:")
 
 
+@pytest.mark.parametrize("key", ["route", "no_agent_route", "survey_url"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://calls.example/pre/twilio/voice",
+        "HTTPS://Calls.Example:443/pre/twilio/survey?x=1",
+        "https://calls.example./pre/twilio/",
+    ],
+)
+def test_nobody_is_sent_to_this_service_again(key: str, url: str) -> None:
+    """Twilio would fetch the same answer without end; told with line and key, however the address is written."""
+    value = url if key == "survey_url" else f"redirect:{url}"
+    text = f'[default]\nroute = "conference"\n[[profile]]\nto = "+1555*"\n{key} = "{value}"\n'
+    with pytest.raises(ConfigurationError) as refused:
+        parse(text, "p.toml", "https://calls.example/pre")
+    assert list(refused.value.faults) == [f"p.toml, line 5: {key} must lead away from this service"]
+    assert parse(text, "p.toml", "https://other.example/pre")
+    assert parse(text, "p.toml")
+
+
+@pytest.mark.parametrize("url", ["https://calls.example/twilio/voice", "https://calls.example/pre/twilio-flow/x"])
+def test_a_neighbour_on_the_same_host_may_be_led_to(url: str) -> None:
+    """Below the same host there may be more than this service."""
+    text = f'[default]\nroute = "redirect:{url}"\n'
+    assert parse(text, "p.toml", "https://calls.example/pre").default.route == f"redirect:{url}"
+
+
 @pytest.mark.parametrize("called", ["", "+4420", "client:amy", "sip:", "sip:@", "[", "anonymous"])
 def test_whatever_is_called_the_default_serves(called: str) -> None:
     """No called address makes matching fail."""

@@ -68,6 +68,14 @@ def test_faults_of_the_profiles_file_are_told_in_the_same_message(tmp_path: Path
     assert any("cannot be read" in fault for fault in faults(ORCHESTRATOR_CONFIG=str(tmp_path / "absent.toml")))
 
 
+def test_a_profile_that_leads_back_to_the_service_is_refused(tmp_path: Path) -> None:
+    """The start names line and key, before any caller goes round in circles."""
+    path = tmp_path / "profiles.toml"
+    path.write_text('[default]\nroute = "conference"\nsurvey_url = "https://calls.example.com/twilio/survey"\n')
+    told = faults(PUBLIC_BASE_URL="https://calls.example.com/", ORCHESTRATOR_CONFIG=str(path))
+    assert list(told) == [f"{path}, line 3: survey_url must lead away from this service"]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
