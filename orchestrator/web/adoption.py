@@ -73,13 +73,23 @@ def apply_or_adopt(call_sid: str, event: Event, *, via: str, called: str = "", k
     """
     store = services().store
     applied = store.apply(call_sid, event) if known is None else store.apply_to(known, event)
-    if applied is None:
-        profile = services().profiles.match(called)
-        _log.info("call adopted", call_sid=call_sid, via=via)
-        store.begin(CallAdopted(at=event.at, call_sid=call_sid, profile=profile, via=via))
-        applied = store.apply(call_sid, event)
+    return (
+        applied.after if applied is not None else applied_to(adopt(call_sid, event.at, via=via, called=called), event)
+    )
+
+
+def adopt(call_sid: str, at: int, *, via: str, called: str = "") -> Call:
+    """Make a call known that nothing is known of; whoever was quicker has made it."""
+    _log.info("call adopted", call_sid=call_sid, via=via)
+    profile = services().profiles.match(called)
+    return services().store.begin(CallAdopted(at=at, call_sid=call_sid, profile=profile, via=via)).after
+
+
+def applied_to(known: Call, event: Event) -> Call:
+    """The call after this event, for who has read it or made it known just now."""
+    applied = services().store.apply_to(known, event)
     if applied is None:  # Redis was emptied between two commands; the source repeats its message
-        raise StoreUnavailable("The call vanished", call_sid=call_sid)
+        raise StoreUnavailable("The call vanished", call_sid=known.call_sid)
     return applied.after
 
 

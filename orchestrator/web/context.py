@@ -46,10 +46,14 @@ def received_at() -> int:
     return at
 
 
-def lose_patience(started: float) -> None:
+def lose_patience(started: float, within_s: float = PATIENCE_S) -> None:
     """Raises StoreUnavailable when the store has used up this request's time; `started` by `time.monotonic()`."""
-    if time.monotonic() - started > PATIENCE_S:
+    if is_impatient(started, within_s):
         raise StoreUnavailable("Redis answers too slowly")
+
+
+def is_impatient(started: float, within_s: float = PATIENCE_S) -> bool:
+    return time.monotonic() - started > within_s
 
 
 def body(limit: int = MAX_BODY) -> bytes:

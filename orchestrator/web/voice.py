@@ -24,8 +24,8 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.twilio import fallback, twiml, wire
-from orchestrator.web.adoption import apply_or_adopt
-from orchestrator.web.context import CALL_SID, lose_patience, received_at, services
+from orchestrator.web.adoption import adopt, applied_to
+from orchestrator.web.context import CALL_SID, is_impatient, lose_patience, received_at, services
 from orchestrator.web.emergency import is_silencing, stop_at_once
 from orchestrator.web.guard import check_signature
 from orchestrator.web.outbound import answer_to_device
@@ -35,6 +35,8 @@ bp.before_request(check_signature)
 
 URL_WAIT_S = 0.7
 URL_LOOK_S = 0.05
+STEPS_S = 1.25
+"""Half of what an answer may take: a Redis that is slow takes as long for the next step as for all before it."""
 REPEAT_MS = 60_000
 _log = get_logger("orchestrator.web.voice")
 
@@ -105,7 +107,7 @@ def _answer_to(fetch: wire.VoiceRequest, profile: Profile) -> str:
 def _stored_and_answered(fetch: wire.VoiceRequest, profile: Profile) -> str:
     started = time.monotonic()
     at = received_at()
-    url = _stream_url(profile)
+    url = _stream_url(profile, started)
     lose_patience(started + URL_WAIT_S)  # a wait of our own is no sign of a slow Redis
     applied = services().store.begin(_arrival(fetch, profile, at=at, has_stream_url=url is not None))
     may_start = applied.is_new or _is_repeat(applied.after, at)
@@ -134,16 +136,22 @@ def _arrival(fetch: wire.VoiceRequest, profile: Profile, *, at: int, has_stream_
     )
 
 
-def _stream_url(profile: Profile) -> str | None:
+def _stream_url(profile: Profile, started: float) -> str | None:
     """The URL at hand; only when there is none, and the answer needs one, a bounded wait for a worker's fetch."""
     if not twiml.begins_with_stream(profile):
         return None
-    return services().stream_urls.at_hand() or _awaited_url()
+    url = services().stream_urls.at_hand()
+    return _awaited_url(started) if url is None and not is_impatient(started) else url
 
 
-def _awaited_url() -> str | None:
-    """A worker fetches URLs ahead, so one may be on its way. With Redis away none can come: raises then."""
+def _awaited_url(started: float) -> str | None:
+    """A worker fetches URLs ahead, so one may be on its way. With Redis away none can come: raises then.
+
+    Nor does one come in time from a Redis that is slow: what time is left is for the call itself.
+    """
     services().redis.execute_command("PING")
+    if is_impatient(started):
+        return None
     until = time.monotonic() + URL_WAIT_S
     while time.monotonic() < until:
         time.sleep(URL_LOOK_S)
@@ -238,24 +246,32 @@ def _dial_ended(call: Call, result: wire.DialResult, at: int) -> DialEnded:
 
 
 def _known_call(form: dict[str, str], event_for: Callable[[Call, int], DialEnded | SurveyReached]) -> Call:
-    """The call after this event; when that fails, a call of this leg with what its number's profile says.
+    """The call after this event; when that fails or takes too long, what is known of it.
+
+    That is the call as it was, or a call of this leg with what its number's profile says.
 
     A `?call=` that is no SID, which is none of ours, counts as absent.
     """
     fetch = wire.voice_request(form)
     call_sid, own_number = _sid_or_none(request.args.get("call")) or fetch.call_sid, fetch.own_number
-    stand_in = Call(call_sid=call_sid, profile=services().profiles.match(own_number), created_at=0)
+    known = Call(call_sid=call_sid, profile=services().profiles.match(own_number), created_at=0)
+    started = time.monotonic()
     try:
         at = received_at()
-        known = services().store.load(call_sid) or stand_in
-        return apply_or_adopt(call_sid, event_for(known, at), via="twiml", called=own_number)
+        loaded = services().store.load(call_sid)
+        known = loaded or known
+        lose_patience(started, STEPS_S)
+        if loaded is None:
+            known = adopt(call_sid, at, via="twiml", called=own_number)
+            lose_patience(started, STEPS_S)
+        return applied_to(known, event_for(known, at))
     except OrchestratorError as error:
         _log.warning("answered without the call's state", call_sid=call_sid, error_id=error.error_id)
-        if isinstance(error, StoreUnavailable) and is_silencing(event_for(stand_in, 0)):
+        if isinstance(error, StoreUnavailable) and is_silencing(event_for(known, 0)):
             stop_at_once(services(), call_sid)
     except Exception:  # noqa: BLE001  as in `voice`
         _log.exception("answered without the call's state", call_sid=call_sid, error_id="internal")
-    return stand_in
+    return known
 
 
 def _stream_names(call: Call) -> list[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
+from msgspec import structs
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # the SDK is not marked as typed
 
 from orchestrator.clock import Clock
-from orchestrator.core.events import StreamFailed
+from orchestrator.core.events import AgentConnected, StreamFailed
 from orchestrator.core.profile import Profile
 from orchestrator.profiles import Profiles
 from orchestrator.threads import Threads
@@ -18,6 +20,7 @@ from orchestrator.web import create_app
 from orchestrator.web.context import KEY
 from tests.integration.conftest import RedisServer
 from tests.integration.web.site import BASE, CALL, TOKEN, MakeSettings, Site, Vendor, open_site
+from tests.link import Link
 from tests.scarce import no_threads
 
 FORGED = "AAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -299,6 +302,73 @@ def test_with_redis_hanging_a_caller_is_answered_within_its_patience(
     answer = orphan.arrive()
     assert time.monotonic() - started < 2.5
     assert tags(answer.text) == ["Response", "Start", "Stream", "Dial", "Conference"]
+
+
+@pytest.mark.parametrize(("transcribe", "stopped"), [(True, ["asapp-1"]), (False, [])])
+def test_with_redis_away_only_a_stream_that_may_live_is_stopped(
+    orphan: Site, own_redis: RedisServer, *, transcribe: bool, stopped: list[str]
+) -> None:
+    """Twilio does not say whether a document fails at a `<Stop>` of a stream that never was."""
+    profiles = orphan.services.profiles
+    profiles.default, profiles.others = structs.replace(profiles.default, transcribe=transcribe), ()
+    own_redis.end()
+    form = {"CallSid": CALL, "To": "+15555550100", "From": "+15555550101", "DialCallStatus": "answered"}
+    document = ET.fromstring(orphan.twilio(f"dial-ended?call={CALL}", form).text)  # noqa: S314  our own answer
+    assert [stream.get("name") for stream in document.iter("Stream")] == stopped
+    assert document.findtext("Redirect") == "https://survey.example/start"
+
+
+@pytest.fixture
+def slow(own_redis: RedisServer, make_settings: MakeSettings, vendor: Vendor) -> Iterator[tuple[Site, Link]]:
+    """A site with a talk going on, whose link to Redis can be slowed down."""
+    with Link(own_redis.port) as link:
+        site = open_site(make_settings(link.url), vendor)
+        site.arrive()
+        at = site.services.clock.now_ms()
+        site.services.store.apply(CALL, AgentConnected(at=at, agent_id="amy"))
+        vendor.requests.clear()
+        yield site, link
+        link.delay_s = 0.0
+        site.services.close()
+
+
+@pytest.mark.parametrize("each_way_s", [0.2, 0.3, 0.42, 0.485])
+@pytest.mark.parametrize("sid", [CALL, "CA" + "e" * 32])
+@pytest.mark.parametrize("path", ["dial-ended", "survey"])
+def test_with_redis_slow_the_end_of_a_talk_is_answered_in_time(
+    slow: tuple[Site, Link], path: str, sid: str, each_way_s: float
+) -> None:
+    """Two and a half seconds, however the answers of a slow Redis add up; then the survey."""
+    site, link = slow
+    link.delay_s = each_way_s
+    site.services.clock._tried_at = float("-inf")  # the clock has to be asked, too
+    started = time.monotonic()
+    form = {"CallSid": sid, "To": "+15555550100", "From": "+15555550101", "DialCallStatus": "answered"}
+    answer = site.twilio(f"{path}?call={sid}", form)
+    assert time.monotonic() - started < 2.5
+    assert tags(answer.text)[-1] == "Redirect"
+
+
+@pytest.mark.parametrize("each_way_s", [0.2, 0.3, 0.42, 0.485])
+def test_with_redis_slow_a_new_caller_is_answered_in_time(slow: tuple[Site, Link], each_way_s: float) -> None:
+    """No time is spent on waiting for a URL that a slow Redis would have to bring."""
+    site, link = slow
+    link.delay_s = each_way_s
+    site.services.clock._tried_at = float("-inf")
+    started = time.monotonic()
+    answer = site.arrive("CA" + "e" * 32)
+    assert time.monotonic() - started < 2.5
+    assert tags(answer.text)[-1] == "Conference"
+
+
+def test_with_redis_too_slow_what_is_known_of_the_call_is_not_forgotten(slow: tuple[Site, Link]) -> None:
+    """An agent was there, so a dial that failed later leads to the survey; nobody is heard on the way there."""
+    site, link = slow
+    link.delay_s = 0.35
+    site.services.clock._tried_at = float("-inf")  # clock and call read: too late for more
+    answer = site.twilio(f"dial-ended?call={CALL}", {"CallSid": CALL, "To": "+15555550100", "DialCallStatus": "busy"})
+    assert tags(answer.text)[-1] == "Redirect"
+    assert [path for path, _ in site.vendor.requests if "stop" in path]
 
 
 def test_a_bug_of_ours_does_not_drop_the_caller(site: Site) -> None:
