@@ -295,6 +295,8 @@ class Call(_Value, frozen=True, kw_only=True):
     segments: tuple[Segment, ...] = ()
     gaps: tuple[Gap, ...] = ()
     paused: tuple[PausedStretch, ...] = ()
+    unwanted: tuple[PausedStretch, ...] = ()
+    """From the end of each talk to the next: what is heard then is no conversation, paused or not."""
     problems: tuple[Problem, ...] = ()
 
     seen_event_ids: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from orchestrator.core.people import (
 )
 
 _KEPT = 200
+NO_AGENT = "no-agent"
 
 
 def settle(before: Call | None, after: Call, at: int) -> Call:
@@ -82,8 +83,10 @@ def _with_wishes(call: Call, at: int) -> Call:
         if call.transcription.state is not TranscriptionState.OFF:
             # The stop that comes first now serves a start: it begins that ladder, not the one of a long pause.
             call = replace(call, transcription=replace(call.transcription, failures=0, not_before=at))
+        call = replace(call, unwanted=_ended(call.unwanted, at))
     elif not is_wanted and call.was_wanted:
-        call = replace(call, was_wanted=False)
+        stretch = PausedStretch(start=at, reason=pause_reason(call) or NO_AGENT)
+        call = replace(call, was_wanted=False, unwanted=_kept((*call.unwanted, stretch)))
     is_off = call.transcription.state is TranscriptionState.OFF
     if is_wanted or is_off:
         return replace(call, off_wanted_at=None)
@@ -145,11 +148,28 @@ def _with_paused(call: Call, at: int) -> Call:
     reason = pause_reason(call) if connected_agents(call) and is_customer_connected(call) else None
     stretch = call.paused[-1] if call.paused and call.paused[-1].end is None else None
     if stretch is not None and stretch.reason != reason:
-        call = replace(call, paused=(*call.paused[:-1], replace(stretch, end=at)))
+        call = replace(call, paused=_ended(call.paused, at))
         stretch = None
     if stretch is None and reason is not None:
-        call = replace(call, paused=(*call.paused, PausedStretch(start=at, reason=reason))[-_KEPT:])
+        call = replace(call, paused=_kept((*call.paused, PausedStretch(start=at, reason=reason))))
     return call if call.pauses or pause_reason(call) else without_problems(call, "pause-overdue")
+
+
+def _ended(stretches: tuple[PausedStretch, ...], at: int) -> tuple[PausedStretch, ...]:
+    """With the last one over."""
+    if not stretches or stretches[-1].end is not None:
+        return stretches
+    return (*stretches[:-1], replace(stretches[-1], end=at))
+
+
+def _kept(stretches: tuple[PausedStretch, ...]) -> tuple[PausedStretch, ...]:
+    """No more than are kept: the two nearest become one, since words of a stretch that was forgotten would be told."""
+    if len(stretches) <= _KEPT:
+        return stretches
+    ends = [each.start if each.end is None else each.end for each in stretches]
+    at = min(range(len(stretches) - 1), key=lambda index: stretches[index + 1].start - ends[index])
+    joined = replace(stretches[at], end=stretches[at + 1].end)
+    return (*stretches[:at], joined, *stretches[at + 2 :])
 
 
 def _with_loneliness(before: Call | None, call: Call, at: int) -> Call:

@@ -35,11 +35,11 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 def pauses_of(call: Call) -> list[Stretch]:
-    """Every pause and the survey, in order of their start."""
+    """Every pause, what was between two talks, and the survey, in order of their start."""
     last = _FOREVER if call.ended_at is None else call.ended_at
     found = [
         Stretch(each.start, max(each.start, last if each.end is None else each.end), each.reason)
-        for each in call.paused
+        for each in (*call.paused, *call.unwanted)
     ]
     if call.survey is not None:
         found.append(Stretch(call.survey.since, _FOREVER, "survey"))
@@ -47,8 +47,12 @@ def pauses_of(call: Call) -> list[Stretch]:
 
 
 def fenced_until(call: Call) -> int:
-    """Until when a message that comes may tell what was said in a pause; 0: there was none."""
-    return max((pause.end + SHORTLY_MS for pause in pauses_of(call)), default=0)
+    """Until when a message that comes may tell what was said in a pause; 0: there was none.
+
+    Shorter than what is tolerated is none: every call ends with the one or the other's leaving first.
+    """
+    ends = (each.end for each in pauses_of(call) if each.end - each.start > TOLERATED_MS)
+    return max((end + SHORTLY_MS for end in ends), default=0)
 
 
 def fenced_by(pauses: Iterable[Stretch], start: int, end: int) -> str | None:

@@ -230,3 +230,26 @@ def test_stretches_follow_the_reason_shown() -> None:
     story.customer_unheld()
     told = [(each.reason, (each.end or 0) - each.start) for each in story.call.paused]
     assert told == [("payment", 2_000), ("hold", 1_000)]
+
+
+def test_more_stretches_than_are_kept_become_fewer() -> None:
+    """Each moment of a pause stays one: the two that are nearest are joined."""
+    story = Story(max_pause_s=7_200).talks()
+    for number in range(201):
+        story.at(10_000 if number != 150 else 1_000).paused("manual").at(1_000).resumed("manual").at(1)
+    stretches = story.call.paused
+    assert len(stretches) == 200
+    assert [each.end - each.start for each in stretches if each.end is not None].count(3_001) == 1
+    assert story.call.paused[0].start == story.call.unwanted[0].start
+
+
+def test_from_the_end_of_a_talk_to_the_next_nothing_is_conversation() -> None:
+    """Not even where a payment pause stands and nobody is there to be paused."""
+    story = Story().talks().at(10_000).paused("payment")
+    paused_at = story.now
+    story.at(200).agent_leaves().at(10_000).agent_joins("bob").at(100).resumed("payment")
+    story.at(10_000).agent_leaves("bob")
+    stretches = [
+        (each.start - paused_at, each.end and each.end - paused_at, each.reason) for each in story.call.unwanted
+    ]
+    assert stretches == [(0, 10_300, "payment"), (20_300, None, "no-agent")]

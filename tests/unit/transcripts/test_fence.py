@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from orchestrator.core.call import PausedStretch
 from orchestrator.core.events import TimePassed
 from orchestrator.core.transition import transition
-from orchestrator.transcripts.fence import Stretch, fenced_by, fingerprint, fingerprints, words_of
+from orchestrator.transcripts.fence import Stretch, fenced_by, fenced_until, fingerprint, fingerprints, words_of
 from orchestrator.transcripts.merge import Merged, merged
 from orchestrator.transcripts.view import as_text, as_vtt, document
 from tests.unit.transcripts.conversations import T0, given_call, heard, listed, mark
@@ -59,6 +60,24 @@ def test_everything_said_in_a_survey_or_in_a_pause_that_lasts_is_fenced() -> Non
     said = [heard(100_000, 101_000, LEAK)]
     assert merged(given_call(survey_at=90), said).utterances == []
     assert merged(given_call((90, None, "payment")), said).utterances == []
+
+
+def test_nothing_is_told_of_the_time_between_two_talks() -> None:
+    """An agent went, and another one came; ASAPP took its time to confirm the stop."""
+    stretch = PausedStretch(start=T0 + 40_000, end=T0 + 60_000, reason="no-agent")
+    call = msgspec.structs.replace(given_call(), unwanted=(stretch,))
+    said = [heard(38_000, 40_300, "good bye"), heard(41_000, 43_000, LEAK), heard(62_000, 63_000, "hello, bob here")]
+    found = merged(call, said)
+    assert [each.text for each in found.utterances] == ["good bye", "hello, bob here"]
+    assert [each.reason for each in found.quarantined] == ["no-agent"]
+
+
+def test_a_message_is_looked_at_for_some_time_after_what_was_not_to_be_heard() -> None:
+    """Not because one left half a second before the other."""
+    left = PausedStretch(start=T0 + 119_600, reason="no-agent")
+    assert fenced_until(msgspec.structs.replace(given_call(), unwanted=(left,))) == 0
+    long_gone = msgspec.structs.replace(left, start=T0 + 100_000)
+    assert fenced_until(msgspec.structs.replace(given_call(), unwanted=(long_gone,))) == T0 + 130_000
 
 
 def test_a_leak_whose_end_counts_from_its_own_beginning_is_fenced() -> None:
