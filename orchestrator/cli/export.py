@@ -85,6 +85,7 @@ def _tell(target: Target, report: dict[str, Any]) -> None:
     for name, meaning in (
         ("repeats", "repeated rows left out"),
         ("fenced", "spoken in a pause: written without their words"),
+        ("unjudged", "of calls that neither Redis nor the archive knows: written without their words"),
         ("forgotten", "of forgotten calls: left out"),
         ("without_role", "without a known speaker"),
         ("without_call", "without a call"),

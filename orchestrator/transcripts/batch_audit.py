@@ -1,8 +1,8 @@
 """What we know of the feed's calls: which words may be told, which calls were live, which are completed by the feed.
 
-A call that Redis still knows is judged as its transcript is: the fence takes out what was spoken in a pause, and a
-call that was incomplete so far is given the feed's words. Of a forgotten call nothing is told. Calls that Redis knows
-no more (`CALL_TTL_DAYS`) can only be told as the feed has them.
+A call is judged as its transcript is (`batch_judge`): the fence takes out what was spoken in a pause, and a call that
+Redis still knows and that was incomplete so far is given the feed's words. Of a forgotten call nothing is told. Rows
+that cannot be judged are told without their words.
 """
 
 from __future__ import annotations
@@ -10,21 +10,18 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.call import Call
 from orchestrator.shown import moment
 from orchestrator.transcripts.after_call import add_batch
+from orchestrator.transcripts.batch_judge import documents_of, fenced_by_call, fenced_by_documents, message_of, ms_of
 from orchestrator.transcripts.batch_output import Line
 from orchestrator.transcripts.batch_rows import Joined
-from orchestrator.transcripts.fence import fenced_by, pauses_of
-from orchestrator.transcripts.merge import merged
-from orchestrator.transcripts.timing import length_of_words
-from orchestrator.transcripts.view import document, merged_of, received_of, secrets_of
+from orchestrator.transcripts.view import document, merged_of, received_of
 
 if TYPE_CHECKING:
     from orchestrator.services import Services
@@ -43,6 +40,7 @@ class Tally:
 
     utterances: int = 0
     fenced: int = 0
+    unjudged: int = 0
     forgotten: int = 0
     without_role: int = 0
     without_call: int = 0
@@ -70,37 +68,43 @@ class Audit:
         if is_sid and self._services.utterances.is_forgotten(call_sid):
             self.tally.forgotten += len(said)
             return
-        call = self._services.store.load(call_sid) if is_sid else None
-        fenced = frozenset[str]() if call is None else self._judge(call, said)
+        fenced = self._judge(call_sid, said) if is_sid else None
+        if fenced is None:
+            self.tally.unjudged += len(said)
+        else:
+            self.tally.fenced += sum(each.message_id in fenced for each in said)
         if call_sid:
             self.tally.calls.add(call_sid)
         for each in said:
-            self._count(each, is_fenced=each.message_id in fenced)
-            yield _line(each, is_fenced=each.message_id in fenced)
+            self._count(each)
+            yield _line(each, is_fenced=fenced is None or each.message_id in fenced)
 
-    def _count(self, said: Joined, *, is_fenced: bool) -> None:
+    def _count(self, said: Joined) -> None:
         self.tally.utterances += 1
-        self.tally.fenced += is_fenced
         self.tally.without_role += said.role is None
         self.tally.without_call += not said.call_sid
 
-    def _judge(self, call: Call, said: list[Joined]) -> frozenset[str]:
-        """The messages that the fence takes out; on the way the call is completed where it is not."""
+    def _judge(self, call_sid: str, said: list[Joined]) -> frozenset[str] | None:
+        """The messages that the fence takes out; None where nobody knows of the call's pauses."""
         services = self._services
-        messages = [_message(each) for each in said if each.role is not None and _ms(each.at) is not None]
+        call = services.store.load(call_sid)
+        if call is not None and call.segments:
+            self._complete(call, said)
+            return fenced_by_call(services, call, said)
+        documents = documents_of(services, call_sid, self.start_ms)
+        return fenced_by_documents(documents, said) if documents else None
+
+    def _complete(self, call: Call, said: list[Joined]) -> None:
+        """Gives an incomplete call the feed's words."""
+        services = self._services
         stored = services.after_call_messages.of(call.call_sid)
         before = merged_of(services, call, stored)
-        listed = None if stored is None else len(stored)
-        if call.is_ended and document(call, before, listed)["complete"] is not True:
-            known = {each.message_id: each for each in services.after_call_messages.of(call.call_sid, "batch") or ()}
-            add_batch(services, call.call_sid, list({**{each.message_id: each for each in messages}, **known}.values()))
-            self.tally.completed.append(call.call_sid)
-        received = received_of(services, call.call_sid)
-        found = merged(call, received, stored or (), messages, secrets=secrets_of(services))
-        pauses = pauses_of(call)
-        unplaced = (each for each in said if each.role not in {"customer", "agent"})
-        late = {each.message_id for each in unplaced if pauses and _is_in_pause(call, each)}
-        return found.message_ids | late
+        if not call.is_ended or document(call, before, None if stored is None else len(stored))["complete"] is True:
+            return
+        messages = [message_of(each) for each in said if each.role is not None and ms_of(each.at) is not None]
+        known = {each.message_id: each for each in services.after_call_messages.of(call.call_sid, "batch") or ()}
+        add_batch(services, call.call_sid, list({**{each.message_id: each for each in messages}, **known}.values()))
+        self.tally.completed.append(call.call_sid)
 
     def forgotten_since(self) -> list[str]:
         """Calls that have been forgotten while they were written."""
@@ -126,6 +130,7 @@ class Audit:
                 "without_role": tally.without_role,
                 "without_call": tally.without_call,
                 "fenced": tally.fenced,
+                "unjudged": tally.unjudged,
                 "forgotten": tally.forgotten,
             },
             "live": None if live is None else {"calls": len(live)},
@@ -184,31 +189,6 @@ def _line(said: Joined, *, is_fenced: bool) -> Line:
     )
 
 
-def _message(said: Joined) -> StoredMessage:
-    at = _ms(said.at) or 0
-    return StoredMessage(
-        message_id=said.message_id,
-        role=said.role or "system",
-        sender_id=said.sender_id,
-        text=said.text,
-        sent_at=at,
-        created_at=at,
-    )
-
-
-def _is_in_pause(call: Call, said: Joined) -> bool:
-    """Judged by its time alone; without one it is taken for spoken in the pause."""
-    end = _ms(said.at)
-    return end is None or fenced_by(pauses_of(call), end - length_of_words(said.text), end) is not None
-
-
 @lru_cache(maxsize=256)
 def _told(at: str) -> str | None:
-    return moment(_ms(at))
-
-
-def _ms(at: str) -> int | None:
-    try:
-        return (datetime.fromisoformat(at) - datetime(1970, 1, 1)) // timedelta(milliseconds=1)  # noqa: DTZ001  # both are UTC without saying so
-    except (ValueError, TypeError):
-        return None
+    return moment(ms_of(at))

@@ -24,7 +24,9 @@ from orchestrator.store.utterances import Added
 from orchestrator.transcripts import after_call
 from orchestrator.transcripts.utterance import Received, record_of
 from orchestrator.web import create_app
+from tests.contract.vendors import _emulator
 from tests.integration.conftest import RedisServer
+from tests.integration.transcripts.feeds import SIDS, Site
 from tests.scripted_http import ScriptedServer, answer
 from tests.stored import unpacked_entry
 
@@ -160,3 +162,21 @@ def office(redis: object, redis_server: RedisServer, tmp_path: Path) -> Iterator
     del redis  # empties the server
     with open_office(redis_server, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def asapp() -> Iterator[str]:
+    with _emulator("asapp", "--api-id", "fake-id", "--api-secret", "fake-secret") as url:
+        yield url
+
+
+@pytest.fixture
+def site(office: Office, asapp: str, tmp_path: Path) -> Iterator[Site]:
+    """Redis knows the calls of `SIDS`; of none of them anything was heard live."""
+    services = build(Settings.from_environment({**office.environment, "ASAPP_API_BASE_URL": asapp}))
+    made = Site(services, office, asapp, tmp_path)
+    made.control("reset", {})
+    for sid in SIDS:
+        made.call(sid, promised=0)
+    yield made
+    services.close()
