@@ -29,10 +29,10 @@ def command(call_sid: str, *, yes: bool, as_json: bool) -> None:
     if as_json and not yes:
         raise click.UsageError("--json cannot ask; say --yes, too.")
     built = services()
-    sid, created_at = _found(built, call_sid)
+    sid = _found(built, call_sid)
     if not yes:
         click.confirm(f"Erase {sid} for good?", abort=True)
-    erased = _erase(built, sid, created_at)
+    erased = _erase(built, sid)
     if as_json:
         told = {"sink_will_be_told": bool(built.settings.sink_url), "words_not_kept_for_days": MARK_DAYS}
         click.echo(json.dumps({"call_sid": sid, **erased, **told}))
@@ -47,27 +47,22 @@ def command(call_sid: str, *, yes: bool, as_json: bool) -> None:
     click.echo(f"Words of {sid} that arrive within {MARK_DAYS} days are not kept.")
 
 
-def _erase(built: Services, sid: str, created_at: int | None) -> dict[str, int]:
+def _erase(built: Services, sid: str) -> dict[str, int]:
     """How much there was, by place. The sink is told even when the archive cannot be reached."""
     redis = int(forget(built.redis, built.store.keys, sid))
     sink.tell(built, sid)
     url = built.settings.archive_url
-    archived = _removed(Archive(url), sid, created_at) if url else 0
+    archived = Archive(url).remove(sid) if url else 0
     exported = remove_call(f"{url.rstrip('/')}/batch", sid) if url else 0
     return {"redis": redis, "archive": archived, "exported_utterances": exported}
 
 
-def _removed(archive: Archive, sid: str, created_at: int | None) -> int:
-    """A call that became known anew may have begun on another day than the one that is archived."""
-    return archive.remove(sid, created_at) or (archive.remove(sid, None) if created_at is not None else 0)
-
-
-def _found(built: Services, sid: str) -> tuple[str, int | None]:
-    """The call's own SID, for a leg's may be given, and when it began, where that is known still."""
+def _found(built: Services, sid: str) -> str:
+    """The call's own SID, for a leg's may be given."""
     named = None if built.store.load(sid) else built.store.resolve("leg", sid)
     call = built.store.load(named or sid)
     if call is None:
-        return named or sid, None
+        return named or sid
     if not call.is_ended:
         raise click.ClickException(f"{call.call_sid} is still going on; erase it when it has ended")
-    return call.call_sid, call.created_at
+    return call.call_sid

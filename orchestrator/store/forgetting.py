@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.store.feed import CAP
-from orchestrator.store.keys import DEAD_LETTERS, digest_of
+from orchestrator.store.keys import DEAD_LETTERS, PARKED, digest_of
 from orchestrator.store.scripts import Script
 
 if TYPE_CHECKING:
@@ -41,5 +41,6 @@ def forget(redis: Redis, keys: Keys, call_sid: str) -> bool:
         keys.audit(call_sid),
     ]
     was_there = bool(_forget.run(redis, names, [call_sid, MARK_DAYS * _DAY_S, digest_of(call_sid), CAP]))
-    redis.execute_command("ZREM", DEAD_LETTERS, call_sid)
+    for each in (DEAD_LETTERS, PARKED):
+        redis.execute_command("ZREM", each, call_sid)
     return was_there

@@ -48,8 +48,11 @@ _UNWELL = frozenset({Verdict.REFUSED_FOR_NOW, Verdict.FAILED, Verdict.UNKNOWN})
 
 def work(services: Services, call_sid: str) -> int | None:
     """One look; returns when to look again (ms since the epoch), or None when there is nothing left to do."""
+    if services.utterances.is_forgotten(call_sid):
+        _erase(services, call_sid)
+        return None
     call = services.store.load(call_sid)
-    if call is None or call.progress is Progress.DROPPED or services.utterances.is_forgotten(call_sid):
+    if call is None or call.progress is Progress.DROPPED:
         return None
     if not call.is_ended:
         leaks.look(services, call)
@@ -173,9 +176,15 @@ def _write(services: Services, call: Call, transcript: dict[str, Any]) -> None:
     timeline = [_entry(each) for each in services.store.timeline(call.call_sid)]
     is_written = archive.write(call, archive_document(call, transcript, timeline))
     if services.utterances.is_forgotten(call.call_sid):  # while this look was under way
-        archive.remove(call.call_sid, call.created_at)
+        archive.remove(call.call_sid)
         return
     log.info("archived" if is_written else "archive-kept", call_sid=call.call_sid, complete=transcript["complete"])
+
+
+def _erase(services: Services, call_sid: str) -> None:
+    """A worker that ended amid a look may have archived a call that was forgotten meanwhile."""
+    if services.settings.archive_url and Archive(services.settings.archive_url).remove(call_sid):
+        log.info("archive-erased-again")
 
 
 def _entry(entry: TimelineEntry) -> dict[str, Any]:

@@ -34,14 +34,13 @@ class Archive:
         day = datetime.fromtimestamp(created_at / 1000, UTC).strftime("%Y/%m/%d")
         return f"{self._url}/{day}/{call_sid}.json"
 
-    def remove(self, call_sid: str, created_at: int | None) -> int:
-        """How many documents of this call there were; without the day it is looked for in all of them.
+    def remove(self, call_sid: str) -> int:
+        """How many documents of this call there were; one that became known anew may have several, on several days.
 
-        Half-written ones beside it go, too. Raises `archive-unavailable`.
+        Half-written ones beside them go, too. Raises `archive-unavailable`.
         """
-        pattern = self._path(call_sid, created_at) if created_at is not None else f"{self._url}/*/*/*/{call_sid}.json"
         try:
-            files, path = fsspec.core.url_to_fs(pattern)
+            files, path = fsspec.core.url_to_fs(f"{self._url}/*/*/*/{call_sid}.json")
             found = [name for each in (path, f"{path}.part") for name in files.glob(each)]
             for name in found:
                 files.rm_file(name)
