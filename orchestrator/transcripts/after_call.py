@@ -143,10 +143,13 @@ def _keep(
     services: Services, call: Call, messages: list[StoredMessage], found: Merged, source: Source = "messages"
 ) -> None:
     """Beside the call, without the words of what was fenced."""
-    blanked = [
-        msgspec.structs.replace(each, text="") if each.message_id in found.message_ids else each for each in messages
+    kept = [
+        msgspec.structs.replace(each, text=found.instead.get(each.message_id, ""))
+        if each.message_id in found.message_ids
+        else each
+        for each in messages
     ]
-    services.after_call_messages.keep(call.call_sid, blanked, source)
+    services.after_call_messages.keep(call.call_sid, kept, source)
 
 
 def _fence(services: Services, call: Call, found: Merged) -> Call:

@@ -23,13 +23,19 @@ class Entry:
     received: Received | None = None
     messages: list[StoredMessage] = dataclasses.field(default_factory=list)
     alternative: str | None = None
+    overlong: list[StoredMessage] = dataclasses.field(default_factory=list)
+    """Messages that may tell more than the utterance: what was said in a pause beside it."""
 
-    def add(self, message: StoredMessage, source: str) -> None:
-        """The same utterance from a later source; where the words differ, both are kept."""
+    def add(self, message: StoredMessage, source: str, *, is_by_pause: bool) -> None:
+        """The same utterance from a later source; where the words differ, both are kept, except beside a pause."""
         self.messages.append(message)
         if self.received is not None:
             self.source = source
-        if self.reason is None and words_of(message.text) != words_of(self.text):
+        if self.reason is not None or words_of(message.text) == words_of(self.text):
+            return
+        if is_by_pause:
+            self.overlong.append(message)
+        else:
             self.alternative = self.alternative or message.text
 
 

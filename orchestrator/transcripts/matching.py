@@ -18,7 +18,9 @@ from orchestrator.asapp.wire import StoredMessage
 from orchestrator.transcripts.entry import Entry, length_of
 from orchestrator.transcripts.fence import words_of
 
-_NEAR_MS = 1_500
+NEAR_MS = 1_500
+"""Within so long of each other words that differ a little are the same; no better is it known when they were said."""
+
 _ALIKE = 0.75
 _ALIKE_LENGTH = 0.8
 _MANY_PAIRS = 250_000
@@ -134,7 +136,7 @@ def _alike(
         for number in free:
             entry = entries[number]
             distance = _distance(entry, item, skews[index])
-            if entry.role == item.role and distance <= _NEAR_MS and _is_alike(entry, item):
+            if entry.role == item.role and distance <= NEAR_MS and _is_alike(entry, item):
                 distances.append((distance, index, number))
     return _first_come(sorted(distances))
 

@@ -10,6 +10,7 @@ Order and repetition of what is given do not matter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -17,7 +18,7 @@ from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.call import Call
 from orchestrator.transcripts.entry import Entry, length_of
 from orchestrator.transcripts.fence import Stretch, fenced_by, fingerprint, fingerprints, pauses_of
-from orchestrator.transcripts.matching import LONG_WORDS, matched
+from orchestrator.transcripts.matching import LONG_WORDS, NEAR_MS, matched
 from orchestrator.transcripts.timing import length_of_words, segment_of, times_of
 from orchestrator.transcripts.utterance import AFTER_CALL, BATCH, BOTH, LIVE, Quarantined, Received, Utterance
 
@@ -25,13 +26,15 @@ from orchestrator.transcripts.utterance import AFTER_CALL, BATCH, BOTH, LIVE, Qu
 class Merged(msgspec.Struct, frozen=True, kw_only=True):
     """`utterances` in spoken order and what was `quarantined`; which stored words have to go for that.
 
-    `keys`: of real-time records; `message_ids`: of messages of the later sources.
+    `keys`: of real-time records; `message_ids`: of messages of the later sources; `instead`: the words to keep of such
+    a message that is an utterance but may tell more.
     """
 
     utterances: list[Utterance]
     quarantined: list[Quarantined]
     keys: frozenset[str]
     message_ids: frozenset[str]
+    instead: dict[str, str]
     live: dict[str, int]
     """How many were heard in real time, by role, the quarantined included."""
     total: dict[str, int]
@@ -56,11 +59,13 @@ def merged(
         entries = _with(entries, source, messages, pauses, secret)
     kept = [each for each in entries if each.reason is None]
     out = [each for each in entries if each.reason is not None]
+    gone = chain.from_iterable([*(each.messages for each in out), *(each.overlong for each in kept)])
     return Merged(
         utterances=[utterance_of(call, each) for each in kept],
         quarantined=[_quarantined(call, each) for each in out],
         keys=frozenset(each.received.key for each in out if each.received is not None and each.received.text),
-        message_ids=frozenset(message.message_id for each in out for message in each.messages if message.text),
+        message_ids=frozenset(message.message_id for message in gone if message.text),
+        instead={message.message_id: each.text for each in kept for message in each.overlong},
         live=_counted(each.role for each in entries if each.received is not None),
         total=_counted(each.role for each in entries),
     )
@@ -124,17 +129,24 @@ def _with(
     known_kept = {entry.print for entry in entries if entry.reason is None}
     new: list[Entry] = []
     for index, (message, mark) in enumerate(zip(items, prints, strict=True)):
-        if index in pairs:
-            pairs[index].add(message, BOTH)
-            continue
         end = message.sent_at + skew_ms
         start = end - length_of_words(message.text)
+        if index in pairs:
+            same = pairs[index]
+            is_by_pause = _is_by_pause(pauses, min(start, same.start), max(end, same.end))
+            same.add(message, BOTH, is_by_pause=is_by_pause)
+            continue
         is_repeat = mark in known_fenced - known_kept and len(message.text.split()) >= LONG_WORDS
         reason = fenced_by(pauses, start, end) or ("pause" if is_repeat or not message.text else None)
         entry = Entry(message.role, message.text, start, end, source, mark, reason)
         entry.messages.append(message)
         new.append(entry)
     return sorted([*entries, *new], key=_order)
+
+
+def _is_by_pause(pauses: Iterable[Stretch], start: int, end: int) -> bool:
+    """Whether words beside this may have been said in a pause, as far as the times of a later source are known."""
+    return any(pause.start - NEAR_MS < end and start < pause.end + NEAR_MS for pause in pauses)
 
 
 def _order(entry: Entry) -> tuple[int, int, str, str]:

@@ -131,6 +131,24 @@ def test_leaks_of_every_source_are_thrown_away(office: Office) -> None:
     assert "3 utterances" in call.problem.detail
 
 
+def test_of_a_message_beside_a_pause_what_was_heard_stays(office: Office) -> None:
+    """In list and feed it has a word of the pause as well: nowhere is that left, nor is anything else lost."""
+    office.put(CALL)
+    office.hear(CALL, heard(37_000, 39_900, "my card number is"))
+    office.lists([listed(39_900, "my card number is seventeen")])
+    office.look(CALL)
+    add_batch(office.services, SID, [listed(40_100, "my card number is eighteen")])
+    for _ in range(2):
+        office.look(CALL)
+        kept = office.everything_kept()
+        assert "my card number is" in kept
+        assert "teen" not in kept
+    document = office.archived()
+    assert document is not None
+    assert [each["text"] for each in document["utterances"]] == ["my card number is"]
+    assert document["quarantined"] == []
+
+
 def test_a_leak_is_told_while_the_call_lasts(office: Office) -> None:
     """Some seconds after the message; the words stay for the look after the call, which may know better."""
     store, queue, at = office.services.store, office.services.slow_queue, office.services.clock.now_ms()

@@ -124,6 +124,29 @@ def test_a_leak_in_the_batch_feed_is_fenced() -> None:
     assert found.message_ids == {f"Mcustomer47000{mark(LEAK)}"}
 
 
+@pytest.mark.parametrize("source", ["after-call", "batch"])
+@pytest.mark.parametrize("behind_ms", [1_400, 0, -1_400])
+def test_a_later_source_tells_no_more_than_was_heard_before_a_pause(source: str, behind_ms: int) -> None:
+    """Real time has the sentence up to the payment, the later source a digit as well; clocks differ a little."""
+    live = [heard(37_000, 39_900, "my card number is")]
+    item = [listed(39_900 + behind_ms, "my card number is four two")]
+    after, batch = (item, []) if source == "after-call" else ([], item)
+    found = merged(given_call((40, 60, "payment")), live, after, batch)
+    assert [(each.text, each.source, each.alternative) for each in found.utterances] == [
+        ("my card number is", "both", None)
+    ]
+    assert found.quarantined == []
+    assert found.message_ids == {item[0].message_id}
+    assert found.instead == {item[0].message_id: "my card number is"}
+
+
+def test_a_later_source_tells_no_more_than_was_heard_after_a_pause() -> None:
+    """Its last digits before the sentence that follows."""
+    live = [heard(60_100, 62_100, "is what it says")]
+    (utterance,) = merged(given_call((40, 60, "payment")), live, [listed(62_100, "four is what it says")]).utterances
+    assert (utterance.source, utterance.alternative) == ("both", None)
+
+
 @pytest.mark.parametrize("text", [LEAK, LEAK.upper() + "!", "  four, two - four two; fake card."])
 @pytest.mark.parametrize("source", ["after-call", "batch"])
 def test_what_matches_a_fenced_utterance_is_fenced_too(text: str, source: str) -> None:
