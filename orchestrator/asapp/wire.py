@@ -45,8 +45,11 @@ class TranscriptMessage(msgspec.Struct, frozen=True, kw_only=True):
         return f"TranscriptMessage({self.call_sid}, {self.role}, {self.start_ms}-{self.end_ms}, text hidden)"
 
 
-class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of a finished call. It has no offsets and no stream; `sent_at` orders."""
+class StoredMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message of a finished call. It has no offsets and no stream; `sent_at` orders.
+
+    `is_scrubbed`: its words were thrown away by us; ASAPP's may be empty, too.
+    """
 
     message_id: str
     role: str
@@ -54,6 +57,7 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     sent_at: int
     created_at: int
+    is_scrubbed: bool = False
 
     def __repr__(self) -> str:
         return f"StoredMessage({self.message_id}, {self.role}, text hidden)"
@@ -98,7 +102,7 @@ def _stored(item: dict[str, Any]) -> StoredMessage:
         message_id=_text(item.get("messageId"), "messageId"),
         role=_one_of(sender.get("role"), _SENDERS, "sender.role"),
         sender_id=_text(sender.get("externalId") or "", "sender.externalId", is_needed=False),
-        text=_text(item.get("text"), "text"),
+        text=_text(item.get("text"), "text", is_needed=False),
         sent_at=_instant(item.get("clientTimestamp") or item.get("createdTimestamp") or older),
         created_at=created,
     )

@@ -143,13 +143,13 @@ def _keep(
     services: Services, call: Call, messages: list[StoredMessage], found: Merged, source: Source = "messages"
 ) -> None:
     """Beside the call, without the words of what was fenced."""
-    kept = [
-        msgspec.structs.replace(each, text=found.instead.get(each.message_id, ""))
-        if each.message_id in found.message_ids
-        else each
-        for each in messages
-    ]
+    kept = [_scrubbed(each, found) if each.message_id in found.message_ids else each for each in messages]
     services.after_call_messages.keep(call.call_sid, kept, source)
+
+
+def _scrubbed(message: StoredMessage, found: Merged) -> StoredMessage:
+    words = found.instead.get(message.message_id, "")
+    return msgspec.structs.replace(message, text=words, is_scrubbed=not words)
 
 
 def _fence(services: Services, call: Call, found: Merged) -> Call:

@@ -121,7 +121,8 @@ def _with(
     entries: list[Entry], source: str, messages: Iterable[StoredMessage], pauses: Sequence[Stretch], secret: bytes
 ) -> list[Entry]:
     """The entries with one later source laid over them."""
-    unique = {each.message_id: each for each in messages if each.role != "system"}
+    spoken = (each for each in messages if each.role != "system" and (each.text.strip() or each.is_scrubbed))
+    unique = {each.message_id: each for each in spoken}
     items = sorted(unique.values(), key=lambda each: (each.sent_at, each.message_id))
     prints = [fingerprint(secret, each.role, each.text) if each.text else "" for each in items]
     pairs, skew_ms = matched(entries, items, prints)
@@ -137,7 +138,7 @@ def _with(
             same.add(message, BOTH, is_by_pause=is_by_pause)
             continue
         is_repeat = mark in known_fenced - known_kept and len(message.text.split()) >= LONG_WORDS
-        reason = fenced_by(pauses, start, end) or ("pause" if is_repeat or not message.text else None)
+        reason = fenced_by(pauses, start, end) or ("pause" if is_repeat or message.is_scrubbed else None)
         entry = Entry(message.role, message.text, start, end, source, mark, reason)
         entry.messages.append(message)
         new.append(entry)

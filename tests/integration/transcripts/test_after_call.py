@@ -183,6 +183,24 @@ def test_what_proves_to_be_no_leak_is_taken_back(office: Office) -> None:
     assert call.problem is None
 
 
+def test_a_message_without_words_raises_no_alarm(office: Office) -> None:
+    """One of the list, one of the feed, in a call without any pause; the rest of the list is worked in."""
+    call = given_call(promised=2)
+    office.put(call)
+    office.hear(call, HELLO)
+    empty = msgspec.structs.replace(listed(20_000, "x"), text="")
+    office.lists([listed(13_000, "hello there"), empty, listed(70_000, "lost on the way to us")])
+    office.look(call)
+    add_batch(office.services, SID, [empty])
+    office.look(call)
+    document = office.archived()
+    assert document is not None
+    assert (len(document["utterances"]), document["quarantined"], document["complete"]) == (2, [], True)
+    kept = office.services.store.load(SID)
+    assert kept is not None
+    assert kept.problem is None
+
+
 def test_a_later_look_brings_nothing_back(office: Office) -> None:
     """The list is fetched again and has the words; they are known again by their fingerprint alone."""
     office.put(CALL)

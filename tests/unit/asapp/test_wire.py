@@ -174,6 +174,11 @@ def test_stored_message() -> None:
     assert got.created_at == 1767323045123
 
 
+def test_a_stored_message_may_be_empty() -> None:
+    """As a real-time message may; it must not take the whole list with it."""
+    assert [each.text for each in items(ITEM, ITEM | {"text": ""})] == ["hi", ""]
+
+
 def test_older_stored_message() -> None:
     """An older edition has one `timestamp`; without a zone it is UTC."""
     older = {name: ITEM[name] for name in ("text", "sender", "messageId")} | {"timestamp": "2026-01-02T03:04:05"}
@@ -184,8 +189,8 @@ def test_older_stored_message() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"text": ""},
         {"text": None},
+        {"text": 5},
         {"messageId": None},
         {"sender": {}},
         {"clientTimestamp": "soon"},

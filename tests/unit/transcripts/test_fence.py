@@ -178,9 +178,19 @@ def test_words_thrown_away_are_known_again() -> None:
     assert {each.length for each in again.quarantined} == {len(LEAK)}
     nearby = merged(call, [scrubbed], [listed(47_300, LEAK)], secrets=[SECRET])
     assert [(each.length, each.source) for each in nearby.quarantined] == [(len(LEAK), "both")]
-    blank = msgspec.structs.replace(listed(47_000, LEAK), text="")
+    blank = msgspec.structs.replace(listed(47_000, LEAK), text="", is_scrubbed=True)
     assert merged(call, [scrubbed], [blank], secrets=[SECRET]).utterances == []
     assert merged(call, [], [blank], secrets=[SECRET]).utterances == []
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_a_message_without_words_is_no_leak(text: str) -> None:
+    """Of list or feed, in a pause or not: nothing was said, so there is nothing to keep out."""
+    empty = [msgspec.structs.replace(listed(at, LEAK), text=text) for at in (47_000, 70_000)]
+    for after, batch in ((empty, []), ([], empty)):
+        found = merged(given_call(HOLD), [heard(12_000, 13_000, "hello there")], after, batch)
+        assert [each.text for each in found.utterances] == ["hello there"]
+        assert found.quarantined == []
 
 
 def test_words_are_known_again_after_a_secret_was_changed() -> None:
