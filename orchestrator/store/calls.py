@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from orchestrator.core.call import Progress
-from orchestrator.core.events import CallAdopted, CallArrived
+from orchestrator.core.events import ActionIntended, CallAdopted, CallArrived
 from orchestrator.store.codec import decode_call, encode, state_of
 from orchestrator.store.errors import CallContended, CallIsOver
 from orchestrator.store.feed import CAP
@@ -168,7 +168,7 @@ class CallStore(CallReader, Indexes, ParkedEvents):
         stored_version = before.version if before else 0
         is_changed = before is None or msgspec.structs.replace(after, version=stored_version) != before
         after = msgspec.structs.replace(after, version=stored_version + 1) if is_changed else before or after
-        due, is_urgent = self._mark_for(after)
+        due, is_urgent = self._mark_for(after, event)
         counters = self._rules.measure(before, after, event)
         keys = self._keys.of(after.call_sid)
         sent, sent_at = time.monotonic(), time.time_ns()
@@ -216,12 +216,17 @@ class CallStore(CallReader, Indexes, ParkedEvents):
             self._told(after, event, sent_at, is_changed=is_changed)
         return Applied(before, after, before is None, is_changed)
 
-    def _mark_for(self, call: Call) -> tuple[int, bool]:
-        """When the call is due (ms; -1 not at all), and whether before all others."""
+    def _mark_for(self, call: Call, event: Event) -> tuple[int, bool]:
+        """When the call is due (ms; -1 not at all), and whether before all others.
+
+        While an intent is in flight nothing is planned, and whoever stored it may be gone or know nothing of it: all
+        that comes meanwhile makes the call due, which waits for the release where somebody works on it.
+        """
         now = self._clock.now_ms()
         plan = self._rules.reconcile(call, now)
         is_urgent = self._rules.is_urgent(call, plan)
-        if plan.action is not None:
+        is_left_alone = call.in_flight is not None and not isinstance(event, ActionIntended)
+        if plan.action is not None or is_left_alone:
             return max(1, now - self._rules.head_start_ms(call, now)), is_urgent
         return (-1 if plan.look_again_at is None else max(1, plan.look_again_at)), is_urgent
 

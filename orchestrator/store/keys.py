@@ -108,6 +108,10 @@ class Keys:
         """Events that arrived before their call was known."""
         return f"{PREFIX}:{{{self.shard_of(key)}}}:parked:{key}"
 
+    def claim(self, shard: int, once: str) -> str:
+        """What one claim has got; see `queue_claim.lua`."""
+        return f"{PREFIX}:{{{shard}}}:claim:{once}"
+
     def queue(self, name: str, shard: int) -> QueueKeys:
         return _queue(name, shard)
 

@@ -9,6 +9,8 @@ renewals. Urgent keys are claimed before all others.
 
 from __future__ import annotations
 
+import itertools
+import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from orchestrator.store.connect import Redis
     from orchestrator.store.keys import Keys
 
+_serial = itertools.count()
+_NONCE = secrets.token_hex(4)
 _add = Script("queue_add")
 _claim = Script("queue_claim")
 _renew = Script("queue_renew")
@@ -30,13 +34,17 @@ _state = Script("queue_state")
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to work on `key` until the lease ends. `was_taken_over`: its last worker did not release it."""
+    """The right to work on `key` until the lease ends. `was_taken_over`: its last worker did not release it.
+
+    `is_urgent`: it was claimed as one.
+    """
 
     key: str
     token: str
     shard: int
     was_taken_over: bool
     lease_ms: int
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,12 +80,13 @@ class DueQueue:
     def claim(self, worker: str, *, shard: int = 0, lease_ms: int = 4000, urgent_only: bool = False) -> Claim | None:
         """The next due key of the shard, or None. `urgent_only`: for reserved threads; urgent keys and dead leases."""
         sent = time.monotonic()
-        now, *found = _claim.run(self._redis, self._keys.queue(self.name, shard), [worker, lease_ms, int(urgent_only)])
+        keys = [*self._keys.queue(self.name, shard), self._keys.claim(shard, f"{worker}-{next(_serial)}-{_NONCE}")]
+        now, *found = _claim.run(self._redis, keys, [worker, lease_ms, int(urgent_only)])
         self._clock.observe(now, sent, time.monotonic())
         if not found:
             return None
-        key, token, taken_over = found
-        return Claim(key.decode(), token.decode(), shard, bool(taken_over), lease_ms)
+        key, token, taken_over, is_urgent = found
+        return Claim(key.decode(), token.decode(), shard, bool(taken_over), lease_ms, bool(is_urgent))
 
     def renew(self, claim: Claim) -> bool:
         """Whether the claim still stands, now for another lease from this moment."""

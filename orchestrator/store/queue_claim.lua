@@ -1,16 +1,22 @@
 -- Claims the next key: urgent ones, then those whose lease ran out (their worker died), then the longest due.
 --   KEYS 1-9  the queue (see queue_mark.lua)
+--        10   claimed  hash  what this very claim has got, for some seconds: it is sent again where its answer was lost
 --   ARGV 1 worker   2 lease (ms)   3 '1' if only urgent ones and ended leases
---   reply: {now, key, token, 1 if taken over}, or {now} where there is none
+--   reply: {now, key, token, 1 if taken over, 1 if urgent}, or {now} where there is none
 -- include: time_now
 -- include: queue_mark
 local queue = queue_of(1)
 local now = time_now()
+local got = redis.call('HMGET', KEYS[10], 'key', 'token', 'taken_over', 'urgent')
+if got[1] and redis.call('HGET', queue.tokens, got[1]) == got[2] then
+  return {now, got[1], got[2], tonumber(got[3]), tonumber(got[4])}
+end
 local function first_until(set)
   return redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 1)[1]
 end
 
 local key = first_until(queue.urgent)
+local urgent = key and 1 or 0
 local taken_over = 0
 if not key then
   key = first_until(queue.leases)
@@ -28,6 +34,8 @@ redis.call('ZREM', queue.urgent, key)
 redis.call('ZREM', queue.due, key)
 redis.call('ZADD', queue.leases, now + tonumber(ARGV[2]), key)
 redis.call('HSET', queue.tokens, key, token)
+redis.call('HSET', KEYS[10], 'key', key, 'token', token, 'taken_over', taken_over, 'urgent', urgent)
+redis.call('EXPIRE', KEYS[10], 10)
 -- A herd that comes due by the clock wakes one worker; it wakes the next.
 if redis.call('EXISTS', queue.wake) == 0 and first_until(queue.due) then
   queue_wake(queue.wake)
@@ -35,4 +43,4 @@ end
 if redis.call('EXISTS', queue.wake_urgent) == 0 and first_until(queue.urgent) then
   queue_wake(queue.wake_urgent)
 end
-return {now, key, token, taken_over}
+return {now, key, token, taken_over, urgent}

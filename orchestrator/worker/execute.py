@@ -7,7 +7,7 @@ the intent is stored before, the event applied after. The only place that pairs 
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from orchestrator.core import actions as a
 from orchestrator.core import events as e
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.call import Progress, StreamState, TranscriptionState
+from orchestrator.store.errors import StoreUnavailable
 from orchestrator.twilio import twiml
 from orchestrator.worker.guards import NO_PLACE, Guards, HeldBack, rank_of, rank_of_start
 
@@ -50,8 +51,17 @@ def _is_stream_fresh(call: Call, now: int) -> bool:
     return stream is not None and (stream.live_at is None or now - stream.live_at < _FRESH_MS)
 
 
+def _is_cut(action: a.VendorAction) -> bool:
+    return isinstance(action, a.StopStream) and action.purpose == "cut"
+
+
 def _place_wait_s(call: Call, action: a.VendorAction) -> float:
-    """What can be done later does not wait for a place while something may be transcribed: a stop may be next."""
+    """What can be done later does not wait for a place while something may be transcribed: a stop may be next.
+
+    Nor does a cut, which goes without one.
+    """
+    if _is_cut(action):
+        return 0.0
     can_be_later = isinstance(action, _READS) or (isinstance(action, a.StopStream) and action.purpose != "cut")
     return 0.0 if can_be_later and call.transcription.state is not TranscriptionState.OFF else 1.0
 
@@ -92,7 +102,7 @@ class Executor:
         if isinstance(action, _ASAPP_ACTIONS):
             return self._ended(action, attempt, self._ask_asapp(call, action))
         with self._twilio_place(_place_wait_s(call, action)) as has_place:
-            if not has_place:
+            if not has_place and not _is_cut(action):
                 busy = Outcome(verdict=Verdict.REFUSED_FOR_NOW, family="429", code=NO_PLACE, detail=_NO_PLACE)
                 return self._unread(action, busy) or self._ended(action, attempt, busy)
             return self._ask_twilio(call, action, attempt)
@@ -202,15 +212,24 @@ class Executor:
 
     @contextmanager
     def _twilio_place(self, wait_s: float) -> Iterator[bool]:
-        """One of the account's concurrent requests; a short wait for one, then without."""
-        places = self._services.budgets.twilio
+        """One of the account's concurrent requests; a short wait for one, then without.
+
+        The intent is stored: whatever Redis does now must not lose the outcome. A place that cannot be left ends by
+        itself.
+        """
         deadline = time.monotonic() + wait_s
-        place = places.enter()
+        place = self._entered()
         while place is None and time.monotonic() < deadline:
             time.sleep(_PLACE_WAIT_MS / 1000)
-            place = places.enter()
+            place = self._entered()
         try:
             yield place is not None
         finally:
             if place is not None:
-                places.leave(place)
+                with suppress(StoreUnavailable):
+                    self._services.budgets.twilio.leave(place)
+
+    def _entered(self) -> str | None:
+        with suppress(StoreUnavailable):
+            return self._services.budgets.twilio.enter()
+        return None

@@ -27,7 +27,7 @@ from orchestrator.core.applied.legs import is_agents_leg
 from orchestrator.core.call import TranscriptionState
 from orchestrator.core.reconcile import is_urgent, reconcile
 from orchestrator.errors import OrchestratorError
-from orchestrator.store.errors import StoreUnavailable
+from orchestrator.store.errors import CallTooNew, StoreUnavailable
 from orchestrator.worker import poison
 from orchestrator.worker.execute import Executor
 from orchestrator.worker.handing_over import hand_over
@@ -202,7 +202,7 @@ class Worker:
                 poison.cured(self.services, claim.key)
         except StoreUnavailable as error:
             log.warning("call-put-off", call_sid=claim.key, error=error.error_id)
-            look_again_at, urgent = self.services.clock.now_ms() + 250, False
+            look_again_at, urgent = self.services.clock.now_ms() + 250, claim.is_urgent
         except Exception:  # one call that always fails must not take the thread, and so the other calls, with it
             failures = self._failures[claim.key] = self._failures.get(claim.key, 0) + 1
             log.exception("call-failed", call_sid=claim.key, failures=failures)
@@ -238,6 +238,8 @@ class Worker:
             if call is None or held.is_lost:
                 return None, False
             plan = reconcile(call, clock.now_ms())
+            if plan.action is None and call.in_flight is not None:  # never left to nobody
+                return clock.now_ms() + LEASE_MS, is_urgent(call, plan)
             if plan.action is None:
                 return plan.look_again_at, is_urgent(call, plan)
             if self.stopping.is_set():
@@ -299,12 +301,25 @@ class Worker:
             intent = e.ActionIntended(at=self.services.clock.now_ms(), action=action, attempt=attempt, worker=self.name)
             intended = self.services.store.commit(call, intent)
             if intended is None:  # something became known meanwhile: look at the newest state instead
-                return self.services.store.load(call.call_sid), 0
+                return self._unasked(self.services.store.load(call.call_sid), action, attempt), 0
             call = intended.after
         event = self.executor.run(call, action, attempt)
         if isinstance(event, e.CallRead) and event.parent is not None and is_agents_leg(call, event):
             return self._handed_over(call, event), 0
         return self._recorded(call, event), 0
+
+    def _unasked(self, call: Call | None, action: a.VendorAction, attempt: int) -> Call | None:
+        """The call as it is now, with no intent of ours in it.
+
+        The intent may be stored all the same, where Redis's answer was lost and another event came before it was sent
+        again. Nothing has been asked then.
+        """
+        mine = None if call is None else call.in_flight
+        if call is None or mine is None or (mine.attempt, mine.worker) != (attempt, self.name):
+            return call
+        unasked = a.Outcome(verdict=a.Verdict.REFUSED_FOR_NOW, is_paced=True, detail="not asked")
+        ended = e.ActionEnded(at=self.services.clock.now_ms(), action=action, attempt=attempt, outcome=unasked)
+        return self._recorded(call, ended)
 
     def _held_back(self, call: Call, action: a.VendorAction, trouble: str) -> Call | None:
         """A vendor is not well and this call waits for it: a failure behind it, though it has not tried itself.
@@ -333,6 +348,8 @@ class Worker:
         while True:
             try:
                 return self._applied(call, event)
+            except CallTooNew:  # that does not pass: a worker of the newer release takes it over
+                raise
             except OrchestratorError:
                 if time.monotonic() > deadline:
                     raise

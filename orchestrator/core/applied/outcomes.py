@@ -297,7 +297,7 @@ def _stop_ended(call: Call, action: StopTranscription, event: ActionEnded) -> Ca
     elif is_wanted_on:
         wait_ms = 0 if outcome.is_paced else spread(call.call_sid, start_wait_ms(outcome.family or "5xx", failures))
     else:
-        wait_ms = stop_wait_ms(failures, is_exposed=call.may_be_heard)
+        wait_ms = 0 if outcome.is_paced else stop_wait_ms(failures, is_exposed=call.may_be_heard)
     call = _transcription(
         call, TranscriptionState.STOPPING, at, failures=failures, not_before=at + wait_ms, has_tried_stop=True
     )

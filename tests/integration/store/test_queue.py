@@ -6,6 +6,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
@@ -94,6 +95,29 @@ def test_an_urgent_key_due_later_waits_for_its_time(redis: Redis, queue: DueQueu
 
     assert queue.claim("worker") is None
     assert queue.depth() == 0
+
+
+class Repeating:
+    """A client whose first answer is always lost: the command is sent again."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def execute_command(self, *args: object) -> object:
+        self._redis.execute_command(*args)
+        return self._redis.execute_command(*args)
+
+
+def test_a_claim_whose_answer_was_lost_is_the_same_when_sent_again(redis: Redis, queue: DueQueue) -> None:
+    """Nothing lies under a lease of nobody."""
+    for key in ("CA1", "CA2"):
+        queue.mark(key, urgent=key == "CA1")
+    repeating = DueQueue(cast("Redis", Repeating(redis)), Keys())
+    first, second = claimed(repeating), claimed(repeating)
+    assert [(each.key, each.is_urgent) for each in (first, second)] == [("CA1", True), ("CA2", False)]
+    assert repeating.claim("worker") is None
+    assert all(queue.release(each) for each in (first, second))
+    assert queue.state(0).leased == 0
 
 
 def test_what_is_put_off_is_due_when_its_worker_says(redis: Redis, queue: DueQueue) -> None:
