@@ -39,6 +39,14 @@ class MessageStore(Generic[T]):
         names = [self._keys.messages(call_sid), self._keys.forgotten(call_sid)]
         return bool(_keep.run(self._redis, names, [source, msgspec.json.encode(messages), self._ttl_s]))
 
+    def told(self, call_sid: str) -> None:
+        """Notes that there is a first transcript of the call; nothing is of a call that has been forgotten."""
+        names = [self._keys.messages(call_sid), self._keys.forgotten(call_sid)]
+        _keep.run(self._redis, names, ["told", 1, self._ttl_s])
+
+    def is_told(self, call_sid: str) -> bool:
+        return bool(self._redis.execute_command("HEXISTS", self._keys.messages(call_sid), "told"))
+
     def looked(self, call_sid: str) -> int:
         """Notes one more look and returns how many there have been."""
         return self._counted(call_sid, "looks")

@@ -1,7 +1,7 @@
--- Keeps the messages of a finished call unless the call has been forgotten.
---   KEYS 1  messages   hash    source -> messages (JSON), looks
+-- Keeps the messages of a finished call, or a note beside them, unless the call has been forgotten.
+--   KEYS 1  messages   hash    source -> messages (JSON), looks, asked, told
 --        2  forgotten  string  there while nothing of the call may come back
---   ARGV 1 source   2 messages   3 time to live (s)
+--   ARGV 1 source, or `told`   2 messages   3 time to live (s)
 --   reply: 1 if kept
 if redis.call('EXISTS', KEYS[2]) == 1 then
   return 0

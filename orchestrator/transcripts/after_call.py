@@ -1,10 +1,10 @@
 """After the call: fetch its messages, merge them with what came in real time, write the archive document.
 
 The first look, some seconds after the end, writes the document of what came in real time and asks nobody, so that it
-is there within 90 s whatever ASAPP does. From the second look on, ten seconds later, ASAPP is asked, again and again
-with growing pauses until the transcript is complete, for the 7 days that a finished call's messages stay there; not
-while it fails for all, nor while calls need the budget. A message that comes later still is worked in by another look
-(see `orchestrator.web.transcripts`).
+is there within 90 s whatever ASAPP does; a look that fails leaves that to the next one. Ten seconds later ASAPP is
+asked, again and again with growing pauses until the transcript is complete, for the 7 days that a finished call's
+messages stay there; not while it fails for all, nor while calls need the budget. A message that comes later still is
+worked in by another look (see `orchestrator.web.transcripts`).
 
 Words that the fence takes out are thrown away here, in every place where they were kept; only a profile with
 `keep_quarantined_text` has them put aside for QUARANTINE_TTL_HOURS.
@@ -57,10 +57,11 @@ def work(services: Services, call_sid: str) -> int | None:
     if not call.is_ended:
         leaks.look(services, call)
         return None
-    looks = services.after_call_messages.looked(call_sid)
+    services.after_call_messages.looked(call_sid)
     kept = services.after_call_messages.of(call_sid)
-    if looks == 1 and _is_to_be_fetched(call):
+    if _is_to_be_fetched(call) and not services.after_call_messages.is_told(call_sid):
         _put_together(services, call, kept)
+        services.after_call_messages.told(call_sid)
         return _again(services, call, _FIRST_WAIT_MS)
     if _is_to_be_fetched(call) and (wait_ms := _wait_ms(services, call_sid)):
         return _again(services, call, wait_ms)

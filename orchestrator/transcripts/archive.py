@@ -1,22 +1,28 @@
 """The archive: one document per call through fsspec, `{ARCHIVE_URL}/YYYY/MM/DD/{call_sid}.json` (UTC date of start).
 
 Written whole or not at all (to a name beside it, then moved), and never replaced by a less complete one; only words
-that the fence took out later do go.
+that the fence took out later do go. One that cannot be read all the same, empty or cut by somebody else's hand, counts
+as absent: the next look of its call writes it anew.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import fsspec
 import msgspec
+import structlog
+from fsspec.implementations.local import LocalFileSystem
 
 from orchestrator.core.call import Call
 from orchestrator.errors import OrchestratorError
 from orchestrator.shown import moment
 from orchestrator.transcripts.coverage import coverage
+
+log = structlog.get_logger(__name__)
 
 SCHEMA = 1
 
@@ -58,33 +64,33 @@ class Archive:
             files, path = fsspec.core.url_to_fs(self._path(call_sid, created_at))
             if not files.exists(path):
                 return None
-            document: dict[str, Any] = msgspec.json.decode(files.cat_file(path))
+            return _decoded(path, files.cat_file(path))
         except (OSError, ValueError) as error:
             raise OrchestratorError("archive-unavailable", "The archive cannot be read.") from error
-        return document
 
     def find(self, call_sid: str) -> dict[str, Any] | None:
         """The document of a call whose day is not known, looked for in all. Raises `archive-unavailable`."""
         try:
             files, pattern = fsspec.core.url_to_fs(f"{self._url}/*/*/*/{call_sid}.json")
-            found = files.glob(pattern)
-            document: dict[str, Any] | None = msgspec.json.decode(files.cat_file(found[0])) if found else None
+            found = (_decoded(path, files.cat_file(path)) for path in files.glob(pattern))
+            return next((each for each in found if each is not None), None)
         except (OSError, ValueError) as error:
             raise OrchestratorError("archive-unavailable", "The archive cannot be read.") from error
-        return document
 
     def days(self, since: str, to: str, *, without: Collection[str] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
         """Day and document of every archived call of these days (`YYYY-MM-DD`, UTC, both included).
 
-        `without`: Call SIDs to leave out unread. Raises `archive-unavailable`.
+        `without`: Call SIDs to leave out unread. What cannot be decoded is left out. Raises `archive-unavailable`.
         """
         day = date.fromisoformat(since)
         while day <= date.fromisoformat(to):
             try:
                 files, path = fsspec.core.url_to_fs(f"{self._url}/{day:%Y/%m/%d}")
                 for name in sorted(files.glob(f"{path}/*.json")):
-                    if name.rsplit("/", 1)[-1].removesuffix(".json") not in without:
-                        yield day.isoformat(), msgspec.json.decode(files.cat_file(name))
+                    if name.rsplit("/", 1)[-1].removesuffix(".json") in without:
+                        continue
+                    if (document := _decoded(name, files.cat_file(name))) is not None:
+                        yield day.isoformat(), document
             except (OSError, ValueError) as error:
                 raise OrchestratorError("archive-unavailable", "The archive cannot be read.") from error
             day += timedelta(days=1)
@@ -101,10 +107,33 @@ class Archive:
             files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
             beside = f"{path}.part"
             files.pipe_file(beside, msgspec.json.encode(document))
+            if isinstance(files, LocalFileSystem):
+                _write_through(beside)
             files.mv(beside, path)
         except (OSError, ValueError) as error:
             raise OrchestratorError("archive-unavailable", "The archive cannot be written.") from error
         return True
+
+
+def _decoded(path: str, content: bytes) -> dict[str, Any] | None:
+    """None where it is no document."""
+    try:
+        document = msgspec.json.decode(content)
+    except ValueError:
+        document = None
+    if isinstance(document, dict):
+        return document
+    log.error("archived-document-unreadable", path=path, bytes=len(content))
+    return None
+
+
+def _write_through(path: str) -> None:
+    """To the disk: after a power cut the moved name must not stand for an empty file."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _rank(document: dict[str, Any]) -> tuple[bool, int]:

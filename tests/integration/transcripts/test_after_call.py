@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from orchestrator.core.events import (
     AgentConnected,
@@ -12,6 +13,7 @@ from orchestrator.core.events import (
     TimePassed,
 )
 from orchestrator.core.transition import transition
+from orchestrator.errors import OrchestratorError
 from orchestrator.store.keys import breaker
 from orchestrator.store.utterances import Added
 from orchestrator.transcripts.after_call import add_batch, work
@@ -75,6 +77,40 @@ def test_the_first_document_does_not_wait_for_the_vendor(office: Office) -> None
     assert 9_500 < next_at - office.services.clock.now_ms() < 11_500
     assert office.archived() is not None
     assert office.asapp.asked == []
+
+
+def test_the_first_document_comes_though_the_first_look_failed(office: Office) -> None:
+    """The archive was away, then ASAPP: what came in real time is archived as soon as the archive is back."""
+    call = msgspec.structs.replace(CALL, ended_at=office.services.clock.now_ms())
+    office.put(call)
+    office.hear(call, HELLO)
+    in_its_way = office.folder / "archive"
+    in_its_way.write_text("a file where a folder should be")
+    with pytest.raises(OrchestratorError):
+        work(office.services, SID)
+    in_its_way.unlink()
+    for _ in range(5):
+        office.services.budgets.messages.failed()
+    assert work(office.services, SID) is not None
+    document = office.archived()
+    assert document is not None
+    assert [each["text"] for each in document["utterances"]] == ["hello there"]
+    assert office.asapp.asked == []
+
+
+@pytest.mark.parametrize("rest", [0, 40])
+def test_a_document_that_was_cut_is_written_anew(office: Office, rest: int) -> None:
+    """By a power cut, or on a full disk."""
+    office.put(CALL)
+    office.hear(CALL, HELLO)
+    office.lists([listed(13_000, "hello there")])
+    office.look(CALL)
+    (path,) = (office.folder / "archive").rglob("*.json")
+    path.write_bytes(path.read_bytes()[:rest])
+    office.look(CALL)
+    document = office.archived()
+    assert document is not None
+    assert [each["text"] for each in document["utterances"]] == ["hello there"]
 
 
 def test_a_vendor_that_fails_for_all_is_left_alone(office: Office) -> None:

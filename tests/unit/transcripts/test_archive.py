@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,34 @@ def test_a_call_without_segments_replaces_no_conversation(tmp_path: Path) -> Non
     document = archive.read(CALL)
     assert document is not None
     assert len(document["utterances"]) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 8, b'{"complete": tr', b"\xff{}", b"null"])
+def test_what_is_no_document_counts_as_absent(tmp_path: Path, content: bytes) -> None:
+    """Empty, of zeros, cut: nobody stumbles over it, and the call's next document takes its place."""
+    archive, other = Archive(tmp_path.as_uri()), replace(CALL, call_sid="CA" + "3" * 32)
+    archive.write(CALL, given_document(True, 2))
+    archive.write(other, given_document(None, 1))
+    (tmp_path / f"2023/11/14/{SID}.json").write_bytes(content)
+    assert archive.read(CALL) is None
+    assert archive.find(SID) is None
+    assert [len(document["utterances"]) for _, document in archive.days("2023-11-14", "2023-11-14")] == [1]
+    assert archive.write(CALL, given_document(None, 1))
+    assert archive.read(CALL) is not None
+
+
+def test_a_document_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a power cut leaves either none or a whole one."""
+    through: list[str] = []
+    sync = os.fsync
+
+    def synced(file: int) -> None:
+        sync(file)
+        through.extend(path.name for path in tmp_path.rglob("*") if path.is_file())
+
+    monkeypatch.setattr(os, "fsync", synced)
+    Archive(tmp_path.as_uri()).write(CALL, given_document(True, 1))
+    assert through == [f"{SID}.json.part"]
 
 
 def test_an_archive_that_cannot_be_written_is_told_as_such(tmp_path: Path) -> None:
