@@ -16,6 +16,8 @@ from tests.integration.web.site import MakeSettings, Site, Vendor, open_site
 
 CALLS = ["CA" + each * 32 for each in "abc"]
 Eventually = Callable[[Callable[[], object]], None]
+PATIENCE_S, BACK_S = 4.0, 5.0
+"""2.0 and 1 s on an idle machine; without bounds 7 to 13 s, and one call behind the other."""
 
 
 @pytest.fixture
@@ -48,16 +50,16 @@ def arrives_within(site: Site, seconds: float, call_sid: str) -> None:
 def test_with_all_nodes_hanging_callers_are_answered_within_their_patience(
     site: Site, cluster: Cluster, eventually: Eventually
 ) -> None:
-    """Two and a half seconds at most, three at once too; stored as soon as the nodes go on."""
+    """Three at once too; stored as soon as the nodes go on."""
     cluster.freeze()
     with ThreadPoolExecutor(len(CALLS)) as threads:
-        list(threads.map(lambda sid: arrives_within(site, 2.5, sid), CALLS))
+        list(threads.map(lambda sid: arrives_within(site, PATIENCE_S, sid), CALLS))
     for sid in CALLS:
-        arrives_within(site, 2.5, sid)
+        arrives_within(site, PATIENCE_S, sid)
     cluster.thaw()
     began = time.monotonic()
     eventually(lambda: is_stored(site))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < BACK_S
 
 
 def is_stored(site: Site) -> bool:
