@@ -3,7 +3,8 @@
 A key is a Call SID (its transcript is fetched, put together and archived, `transcripts.after_call`) or a Call SID
 behind a prefix (its transcript goes to the sink, `transcripts.sink`). A look may wait ten seconds for somebody else,
 so there are a few threads of their own for it; of ASAPP's budget they get what calls leave. A look that fails is due
-again half a minute later, then ever later, up to an hour apart, as long as Redis keeps the call.
+again half a minute later, then ever later, up to an hour apart, as long as Redis keeps the call. After one that took
+longer than its lease another one follows, too.
 """
 
 from __future__ import annotations
@@ -75,7 +76,13 @@ class SlowWork:
             if claim is None:
                 queue.wait(self._shard, _IDLE_WAIT_S / shards)
                 return
-        queue.release(claim, self._looked(claim))
+        if not queue.release(claim, self._looked(claim)):
+            self._look_again(claim.key)
+
+    def _look_again(self, key: str) -> None:
+        """After a look that outlived its lease: what it wrote may be older than what another worker wrote meanwhile."""
+        log.warning("slow-work-overran", key=key)
+        self._services.slow_queue.mark(key, self._services.clock.now_ms() + spread(key, _AGAIN_MS))
 
     def _looked(self, claim: Claim) -> int | None:
         try:

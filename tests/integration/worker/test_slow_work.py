@@ -6,16 +6,19 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from orchestrator.store.codec import encode
+from orchestrator.transcripts.archive import Archive
 from orchestrator.worker.slow import SlowWork, look, thread_count
 from tests.integration.conftest import RedisServer
 from tests.integration.transcripts.conftest import Office, open_office
 from tests.scripted_http import answer
-from tests.unit.transcripts.conversations import given_call, listed
+from tests.unit.transcripts.conversations import SID, given_call, heard, listed
 
 COUNT = 24
 CALLS = [msgspec.structs.replace(given_call(promised=1), call_sid=f"CA{number:032x}") for number in range(COUNT)]
@@ -110,3 +113,42 @@ def test_a_call_that_always_fails_takes_nobody_with_it(
     eventually(lambda: 25 < waits_s() < 35)
     services.slow_queue.mark(broken)
     eventually(lambda: 55 < waits_s() < 68)
+
+
+def test_what_a_stale_worker_wrote_is_put_right(
+    office: Office, working: list[threading.Thread], eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hung in the archive for longer than its lease, and then wrote over what another worker had archived."""
+    services, call = office.services, given_call(promised=2)
+    office.put(call)
+    office.hear(call, heard(12_000, 13_000, "hello there"))
+    office.lists([])
+    queue = services.store.keys.queue("slow", 0)
+    hung: list[str] = []
+
+    def pipe(files: LocalFileSystem, path: str, value: bytes, **more: Any) -> None:
+        if not hung:
+            hung.append(path)
+            office.hear(call, heard(20_000, 21_000, "the second sentence"))
+            services.redis.execute_command("ZADD", queue.leases, 1, SID)
+            while (claim := services.slow_queue.claim("other")) is not None:
+                services.slow_queue.release(claim, look(services, SID))
+            assert words() == ["hello there", "the second sentence"]
+        whole(files, path, value, **more)
+
+    def words() -> list[str]:
+        document = Archive(services.settings.archive_url or "").read(call)
+        return [] if document is None else [each["text"] for each in document["utterances"]]
+
+    def waits_s() -> float:
+        due_ms = float(services.redis.execute_command("ZSCORE", queue.due, SID) or 0)
+        return due_ms / 1000 - services.clock.now_ms() / 1000
+
+    whole = LocalFileSystem.pipe_file
+    monkeypatch.setattr(LocalFileSystem, "pipe_file", pipe)
+    services.slow_queue.mark(SID)
+    working[0].start()
+    eventually(lambda: 25 < waits_s() < 35)
+    assert words() == ["hello there"]
+    services.slow_queue.mark(SID)
+    eventually(lambda: words() == ["hello there", "the second sentence"])
