@@ -1,10 +1,11 @@
 """Which messages of a later source are which known utterances.
 
-First the same words of the same role, the nearest in time; then words that differ a little and are closer still. The
-vendor's clock and the meaning of its timestamps are not known, so the usual distance between its times and ours is
-learnt from the words that occur once; until enough of them agree, the clocks are taken to be about the same. Audio that
-came late moves a stretch of the talk against the rest: near a longer utterance its own distance counts as well. And
-the same words that the vendor stored just when its real-time message came are that message, whatever its offsets say.
+First the same message by its id, which list and feed share; then the same words of the same role, the nearest in time;
+then words that differ a little and are closer still. The vendor's clock and the meaning of its timestamps are not
+known, so the usual distance between its times and ours is learnt from the words that occur once; until enough of them
+agree, the clocks are taken to be about the same. Audio that came late moves a stretch of the talk against the rest:
+near a longer utterance its own distance counts as well. And the same words that the vendor stored just when its
+real-time message came are that message, whatever its offsets say.
 """
 
 from __future__ import annotations
@@ -42,17 +43,20 @@ Pairs = dict[int, Entry]
 
 def matched(entries: Sequence[Entry], items: Sequence[StoredMessage], prints: Sequence[str]) -> tuple[Pairs, int]:
     """The pairs, and how much later (ms) utterances end than the source's times say."""
+    found = _by_id(entries, items)
+    taken = set(found.values())
     known: defaultdict[str, list[int]] = defaultdict(list)
     for number, entry in enumerate(entries):
-        known[entry.print].append(number)
+        if number not in taken:
+            known[entry.print].append(number)
     told: defaultdict[str, list[int]] = defaultdict(list)
     for index, mark in enumerate(prints):
-        if mark:
+        if mark and index not in found:
             told[mark].append(index)
-    once = [(known[mark][0], rows[0]) for mark, rows in told.items() if len(rows) == len(known.get(mark, ())) == 1]
+    once = [(number, index) for index, number in found.items()]
+    once += [(known[mark][0], rows[0]) for mark, rows in told.items() if len(rows) == len(known.get(mark, ())) == 1]
     skew_ms, is_sure = _skew([entries[number].end - items[index].sent_at for number, index in once])
     long, short = _by_length(told, items)
-    found: dict[int, int] = {}
     for mark, rows in long.items():
         found.update(_nearest(entries, known.get(mark, []), items, rows, [(skew_ms,)] * len(items), _FAR_MS))
     distances = {index: entries[number].end - items[index].sent_at for index, number in found.items()}
@@ -61,6 +65,13 @@ def matched(entries: Sequence[Entry], items: Sequence[StoredMessage], prints: Se
         found.update(_nearest(entries, known.get(mark, []), items, rows, skews, _SAME_MS if is_sure else _FAR_MS))
     found.update(_alike(entries, items, found, skews))
     return {index: entries[number] for index, number in found.items()}, skew_ms
+
+
+def _by_id(entries: Sequence[Entry], items: Sequence[StoredMessage]) -> dict[int, int]:
+    """Whatever their times say. One whose words are gone was judged by its own time, and stays by itself."""
+    known = {(each.message_id, each.role): number for number, entry in enumerate(entries) for each in entry.messages}
+    ids = [(each.message_id, each.role) for each in items]
+    return {index: known[own] for index, own in enumerate(ids) if own in known and not items[index].is_scrubbed}
 
 
 def _by_length(told: Mapping[str, list[int]], items: Sequence[StoredMessage]) -> tuple[Rows, Rows]:

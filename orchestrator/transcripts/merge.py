@@ -15,7 +15,7 @@ from itertools import chain
 import msgspec
 
 from orchestrator.asapp.wire import StoredMessage
-from orchestrator.core.call import Call
+from orchestrator.core.call import Call, Segment
 from orchestrator.transcripts.entry import Entry, length_of
 from orchestrator.transcripts.fence import Stretch, fenced_by, fingerprint, fingerprints, pauses_of
 from orchestrator.transcripts.matching import LONG_WORDS, NEAR_MS, matched
@@ -188,10 +188,26 @@ def _quarantined(call: Call, entry: Entry) -> Quarantined:
 
 
 def _segment_at(call: Call, entry: Entry) -> int | None:
-    """The segment that the middle of the utterance lies in; else the latest one of its stream id."""
+    """Of an agent who is named the nearest; else the one its middle lies in, or the latest of its stream id."""
     middle = (entry.start + entry.end) // 2
+    agents = _agents_named(entry)
+    own = [index for index, each in enumerate(call.segments) if each.agent_id in agents]
+    if own:
+        return min(own, key=lambda index: _distance(call.segments[index], middle))
     for index, segment in enumerate(call.segments):
         if segment.start <= middle and (segment.end is None or middle <= segment.end):
             return index
     named = None if entry.received is None else segment_of(call, entry.received)
     return None if named is None else call.segments.index(named)
+
+
+def _agents_named(entry: Entry) -> set[str]:
+    """The sender's name is the agent's own on the agent's side; around a transfer it tells more than the time."""
+    if entry.role != "agent":
+        return set()
+    named = {each.sender_id for each in (entry.received, *entry.messages) if each is not None}
+    return named - {""}
+
+
+def _distance(segment: Segment, at: int) -> int:
+    return max(segment.start - at, 0 if segment.end is None else at - segment.end, 0)

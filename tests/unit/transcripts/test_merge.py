@@ -172,12 +172,59 @@ def test_a_short_utterance_with_odd_offsets_is_known_by_when_it_was_told() -> No
     assert [each.source for each in merged(given_call(), live, after)] == ["both"] * 4
 
 
+def test_a_message_is_known_by_its_id_though_list_and_feed_disagree_on_its_time() -> None:
+    """A short one three seconds off, and one whose redaction differs; other ids at the same times are others."""
+    said = {"first sentence spoken here now": 12, "second sentence is this one": 16, "third sentence is another": 20}
+    listed = [stored("customer", text, at * 1_000) for text, at in {**said, "yes": 24, "####": 28}.items()]
+    told = [*listed[:3], replace(listed[3], sent_at=T0 + 27_000), replace(listed[4], text="[CARD]")]
+    found = merge.merged(given_call(), [], listed, told)
+    assert [each.text for each in found.utterances] == [*said, "yes", "####"]
+    assert found.utterances[-1].alternative == "[CARD]"
+    others = [replace(each, message_id=f"other {each.message_id}") for each in told]
+    assert len(merge.merged(given_call(), [], listed, others).utterances) == 7
+
+
+def test_words_thrown_away_are_known_again_by_their_id() -> None:
+    """The list's were fenced and are gone; the feed has them at a time outside of the pause."""
+    leak = stored("customer", "four two", 40_000)
+    gone = replace(leak, text="", is_scrubbed=True)
+    back = replace(leak, sent_at=T0 + 90_000)
+    found = merge.merged(given_call(), [], [gone], [back])
+    assert found.utterances == []
+    assert len(found.quarantined) == 1
+    assert found.message_ids == {leak.message_id}
+
+
+def test_words_thrown_away_are_no_alternative() -> None:
+    """The feed's were fenced by their own time, and come again in the list at another one."""
+    said = stored("customer", "four two", 20_000)
+    gone = replace(said, text="", is_scrubbed=True, sent_at=T0 + 40_000)
+    found = merge.merged(given_call(), [], [said], [gone])
+    assert [(each.text, each.alternative) for each in found.utterances] == [("four two", None)]
+    assert len(found.quarantined) == 1
+
+
 def test_what_only_the_vendor_kept_is_added_at_its_time() -> None:
     """A dropped real-time message comes back from the finished call, marked as such."""
     utterances = merged(
         given_call(), [], [stored("agent", "how can I help you", 20_000), stored("system", "joined", 21_000)]
     )
     assert [(each.text, each.source, each.segment) for each in utterances] == [("how can I help you", "after-call", 0)]
+
+
+def test_an_agents_words_are_those_of_the_agent_who_is_named() -> None:
+    """At a transfer ASAPP's clock is ahead or a backlog comes late; a name that no segment has says nothing."""
+    last = replace(stored("agent", "goodbye and thank you", 53_000), sender_id="amy")
+    heard_late = replace(heard("a1", "agent", 900_000, 902_000, "bye now", 52_600), sender_id="amy")
+    strange = replace(stored("agent", "how can I help", 56_000), sender_id="somebody")
+    asked = replace(stored("customer", "who is this", 58_000), sender_id="amy")
+    found = merge.merged(given_call(), [heard_late], [last, strange, asked]).utterances
+    assert [(each.text, each.agent_id, each.segment) for each in found] == [
+        ("bye now", "amy", 0),
+        ("goodbye and thank you", "amy", 0),
+        ("how can I help", "bob", 1),
+        ("who is this", "bob", 1),
+    ]
 
 
 def test_completeness_is_judged_by_the_stop_summaries() -> None:
