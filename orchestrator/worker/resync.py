@@ -3,7 +3,9 @@
 It was away when somebody could not reach it, and when it is another server than before: a restart or a failover that
 nobody noticed may have forgotten what was acknowledged last. Forgotten holds are seen at Twilio; what ASAPP does nobody
 can be asked, so calls that were off are told to stop once more. Where its clock was put back, what was marked as due
-by the old one would wait: a look at every live call marks it anew.
+by the old one would wait: a look at every live call marks it anew. An outage is over with when every call has been
+dealt with: whatever interrupts that, the rest follows with the next look, and a call that cannot be changed is passed
+over. Each process sees to what it noticed itself, one at a time, by a lease.
 
 A mark in Redis tells that this has been done for the data that is there. Whoever finds it missing lists Twilio's calls
 in progress and adopts the customers' legs that are ours: calls to numbers whose voice URL leads here or that a profile
@@ -18,9 +20,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.events import AuditRequested, CallAdopted
-from orchestrator.errors import OrchestratorError
 from orchestrator.log import get_logger
-from orchestrator.store.errors import CallIsOver
+from orchestrator.store.errors import CallContended, CallIsOver, CallTooNew, StoreMisconfigured, StoreUnavailable
 from orchestrator.store.health import identity
 from orchestrator.store.heartbeat import Lease
 from orchestrator.store.keys import PREFIX
@@ -34,17 +35,23 @@ MARK = f"{PREFIX}:resynced"
 LEASE_S = 30.0
 """Prolonged with each leg; whoever fails keeps it, so that nobody asks again at once."""
 AUDIT_LEASE_S = 10.0
+"""Prolonged with each call; whoever fails takes it up again."""
 _NUMBER_MS = 3_000
 _log = get_logger("orchestrator.worker.resync")
 
 
 class Resync:
-    """One per process; `look` every few seconds. Raises StoreUnavailable, and remembers it."""
+    """One per process; `look` every few seconds, in one thread. Whatever it raises it remembers, and looks again."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self.was_away = False
         """Whoever sees Redis away may say so."""
+        self._lease = Lease(services.redis, "reconnected")
+        self._left: list[str] = []
+        """Calls still to be audited."""
+        self._is_forgetful = False
+        """Of the audit under way."""
         self._server: frozenset[str] | None = None
         self._times_put_back = 0
 
@@ -55,15 +62,18 @@ class Resync:
                 self._find_calls(Lease(self._services.redis, "resync"))
             is_other = self._is_another_server()
             if self._has_been_away() or is_other:
-                is_forgetful = is_other or self._server is None
-                self._audit_all(Lease(self._services.redis, "reconnected"), is_forgetful=is_forgetful)
-        except OrchestratorError:
+                self._is_forgetful = self._is_forgetful or is_other or self._server is None
+                self._left = list(dict.fromkeys((*self._left, *self._services.store.live_sids())))
+            self._audit()
+        except Exception:
             self.was_away = True
             raise
 
     def _has_been_away(self) -> bool:
         """Since this was last asked."""
-        was_away, self.was_away = self.was_away, False
+        was_away = self.was_away
+        if was_away:  # cleared only then: another thread may say so just now
+            self.was_away = False
         put_back, self._times_put_back = self._times_put_back, self._services.clock.times_put_back
         return was_away or put_back != self._times_put_back
 
@@ -73,17 +83,32 @@ class Resync:
         self._server = found or before
         return bool(found) and before is not None and before != found
 
-    def _audit_all(self, lease: Lease, *, is_forgetful: bool) -> None:
-        """The reads themselves are paced by their budget."""
-        store, clock, count = self._services.store, self._services.clock, 0
-        if not lease.acquire(AUDIT_LEASE_S):
-            return
-        for sid in store.live_sids():
-            lease.acquire(AUDIT_LEASE_S)
-            asked = AuditRequested(at=clock.now_ms(), why="Redis was away", is_forgetful=is_forgetful)
-            store.apply(sid, asked)
-            count += 1
-        _log.info("live calls will be compared with Twilio", calls=count)
+    def _audit(self) -> None:
+        """What cannot be done now is left for the next look. The reads themselves are paced by their budget."""
+        left = self._left
+        for _ in range(count := len(left)):
+            if not self._lease.acquire(AUDIT_LEASE_S):
+                return  # another process is at it
+            left.append(left.pop(0))  # where Redis fails for one, the others come first the next time
+            if self._is_audited(left[-1]):
+                left.pop()
+        if count:
+            self._lease.release()
+            _log.info("live calls will be compared with Twilio", calls=count, left=len(left))
+        self._is_forgetful = self._is_forgetful and bool(left)
+
+    def _is_audited(self, sid: str) -> bool:
+        """Or can never be: told, and no matter to the others. Raises StoreUnavailable."""
+        now = self._services.clock.now_ms()
+        try:
+            self._services.store.apply(
+                sid, AuditRequested(at=now, why="Redis was away", is_forgetful=self._is_forgetful)
+            )
+        except CallContended:
+            return False
+        except Exception as error:  # noqa: BLE001  raised again where it is not about this call
+            _pass_over(sid, error)
+        return True
 
     def _find_calls(self, lease: Lease) -> None:
         if not lease.acquire(LEASE_S):
@@ -96,7 +121,10 @@ class Resync:
         for leg in listed:
             if not lease.acquire(LEASE_S):
                 return  # it took too long; somebody else is at it
-            adopted += self._is_adopted(leg, legs.get(leg.parent or ""), numbers)
+            try:
+                adopted += self._is_adopted(leg, legs.get(leg.parent or ""), numbers)
+            except Exception as error:  # noqa: BLE001  raised again where it is not about this leg
+                _pass_over(leg.sid, error)
         _log.info("calls in progress looked through", legs=len(listed), adopted=adopted, unread=numbers.unread)
         if not numbers.unread:
             self._services.redis.execute_command("SET", MARK, "1")
@@ -125,6 +153,13 @@ class Resync:
             return None
         profile = profiles.match(leg.called)
         return profile if profile is not profiles.default or numbers.leads_here(leg.called) else None
+
+
+def _pass_over(sid: str, error: Exception) -> None:
+    """One call that cannot be changed must not cost the others their look. Raises what is the store's own trouble."""
+    if isinstance(error, (StoreUnavailable, StoreMisconfigured)) and not isinstance(error, CallTooNew):
+        raise error
+    _log.warning("call passed over", call_sid=sid, exc_info=error)
 
 
 class _Numbers:

@@ -161,7 +161,8 @@ def start_forgotten(call: Call, at: int) -> Call:
         return replace(doubted, trouble=call.trouble or "store-away")
     is_fresh = call.wanted_since is not None and at - call.wanted_since <= FORGOTTEN_MS
     within_ms = ASSERT_FRESH_MS if is_fresh else ASSERT_ALL_MS
-    return replace(call, reassert_stop_at=at + scattered(call.call_sid, within_ms))
+    moment = at + scattered(call.call_sid, within_ms)
+    return replace(call, reassert_stop_at=min(call.reassert_stop_at or moment, moment))  # each process may ask for it
 
 
 # --- start-transcription -----------------------------------------------------------------------------------------

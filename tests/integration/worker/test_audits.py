@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace as replace_of
+from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from orchestrator.core import events as e
 from orchestrator.core.actions import Outcome, ReadCall, ReadLeg, ReadParticipants, StartTranscription, Verdict
@@ -13,10 +16,16 @@ from orchestrator.core.desired import desired, state_of
 from orchestrator.core.people import is_customer_held
 from orchestrator.store import keys
 from orchestrator.store.budgets import TokenBucket
+from orchestrator.store.errors import CallContended, CallTooNew, StoreUnavailable
+from orchestrator.store.heartbeat import Lease
 from orchestrator.store.keys import Keys
 from orchestrator.worker.loop import Worker
 from orchestrator.worker.resync import MARK, Resync
 from tests.integration.worker.conftest import Desk
+
+if TYPE_CHECKING:
+    from orchestrator.services import Services
+    from orchestrator.store.calls import Applied, CallStore
 
 CUSTOMER = "CA" + "a" * 32
 AGENT = "CA" + "b" * 32
@@ -266,3 +275,123 @@ def test_after_redis_was_away_live_calls_are_compared(desk: Desk) -> None:
     assert keys == ["call", "conference"]
     assert desk.call(CUSTOMER).progress is Progress.IN_PROGRESS
     assert not resync.was_away
+
+
+class Troubled:
+    """The store of a process for which the next changes of some calls fail, once for each error given."""
+
+    def __init__(self, store: CallStore, errors: dict[str, list[Exception]]) -> None:
+        self._store = store
+        self._errors = errors
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def apply(self, sid: str, event: e.Event) -> Applied | None:
+        if self._errors.get(sid):
+            raise self._errors[sid].pop(0)
+        return self._store.apply(sid, event)
+
+
+SIDS = [f"CA{number:032x}" for number in range(5)]
+
+
+def talks(desk: Desk) -> None:
+    """Several; Redis has been filled from Twilio's list."""
+    desk.services.redis.execute_command("SET", MARK, "1")
+    for sid in SIDS:
+        at, profile = desk.services.clock.now_ms(), desk.services.profiles.default
+        desk.services.store.begin(e.CallArrived(at=at, call_sid=sid, profile=profile, has_stream_url=True))
+
+
+def away(services: Services) -> Resync:
+    """A process that met an outage; it has looked before, at the same server."""
+    resync = Resync(services)
+    resync.look()
+    resync.was_away = True
+    return resync
+
+
+def audits(desk: Desk, sids: list[str] = SIDS) -> list[list[bool]]:
+    """Of each call: its audits, and whether they knew of another server."""
+    found = ([each.event for each in desk.services.store.timeline(sid)] for sid in sids)
+    return [[event.is_forgetful for event in events if isinstance(event, e.AuditRequested)] for events in found]
+
+
+def test_a_call_that_cannot_be_changed_costs_no_other_its_audit(desk: Desk) -> None:
+    """Unreadable, of a newer release, or raising what nobody foresaw: it is passed over, once."""
+    talks(desk)
+    broken, newer, poison = SIDS[:3]
+    document = Keys().of(broken).document
+    desk.services.redis.execute_command("HSET", document, "document", '{"broken')
+    store = Troubled(desk.services.store, {newer: [CallTooNew(newer, 99)], poison: [ZeroDivisionError()]})
+    resync = away(replace_of(desk.services, store=cast("CallStore", store)))
+    with capture_logs() as logs:
+        resync.look()
+        resync.look()
+    assert audits(desk, SIDS[3:]) == [[False], [False]]
+    assert not resync.was_away
+    assert {each["call_sid"] for each in logs if each["event"] == "call passed over"} == {broken, newer, poison}
+
+
+def test_an_audit_goes_on_after_a_hiccup(desk: Desk) -> None:
+    """One command failed, one call was contended: the rest follows, and still knows that the server is another."""
+    talks(desk)
+    errors: dict[str, list[Exception]] = {SIDS[1]: [CallContended(SIDS[1], 20)], SIDS[3]: [StoreUnavailable("away")]}
+    resync = Resync(replace_of(desk.services, store=cast("CallStore", Troubled(desk.services.store, errors))))
+    resync._server = frozenset({"the one before"})
+    with pytest.raises(StoreUnavailable):
+        resync.look()
+    assert audits(desk) == [[True], [], [True], [], []]
+    resync.look()
+    assert audits(desk)[1:] == [[True], [True, True], [True], [True]], "and all once more: it has been away again"
+    resync.was_away = True
+    resync.look()
+    assert {each[-1] for each in audits(desk)} == {False}, "that is over with"
+
+
+def test_a_contended_call_alone_is_audited_later(desk: Desk) -> None:
+    """The others are done with."""
+    talks(desk)
+    store = Troubled(desk.services.store, {SIDS[1]: [CallContended(SIDS[1], 20)]})
+    resync = away(replace_of(desk.services, store=cast("CallStore", store)))
+    resync.look()
+    resync.look()
+    assert audits(desk) == [[False]] * 5
+
+
+def test_a_second_outage_is_audited_as_soon_as_the_first(desk: Desk) -> None:
+    """By the process that saw to the first, and by another one."""
+    talks(desk)
+    first, second = away(desk.services), away(desk.services)
+    first.look()
+    first.was_away = True
+    first.look()
+    second.look()
+    assert audits(desk) == [[False, False, False]] * 5
+
+
+def test_an_audit_waits_for_another_process_and_forgets_nothing(desk: Desk) -> None:
+    """The lease is another's: with the next look it may be ours."""
+    talks(desk)
+    other = Lease(desk.services.redis, "reconnected")
+    assert other.acquire(10)
+    resync = Resync(desk.services)
+    resync._server = frozenset({"the one before"})
+    resync.look()
+    resync.look()
+    assert audits(desk) == [[]] * 5
+    other.release()
+    resync.look()
+    assert audits(desk) == [[True]] * 5
+
+
+def test_a_leg_that_cannot_be_looked_at_costs_no_other(desk: Desk) -> None:
+    """The call of one is stored and unreadable; the others of the list are adopted."""
+    at, profile = desk.services.clock.now_ms(), desk.services.profiles.default
+    desk.services.store.begin(e.CallArrived(at=at, call_sid=SIDS[0], profile=profile))
+    desk.services.redis.execute_command("HSET", Keys().of(SIDS[0]).document, "document", '{"broken')
+    listed(desk, *inbound(desk, 3, number="+15555550111"))
+    Resync(desk.services).look()
+    assert [desk.call(sid).call_sid for sid in SIDS[1:3]] == SIDS[1:3]
+    assert desk.services.redis.execute_command("GET", MARK) is not None

@@ -79,6 +79,14 @@ def test_after_a_failover_a_call_that_is_off_is_told_to_stop_once_more() -> None
     assert held.at(500).next_is(StopTranscription).purpose == "assert"
 
 
+def test_asking_again_after_a_failover_puts_no_stop_off() -> None:
+    """Every process that noticed it asks, one after the other: the first moment holds."""
+    held = talking().told(e.HoldReported).answers().told(e.AuditRequested, is_forgetful=True)
+    first = held.call.reassert_stop_at
+    assert first is not None
+    assert held.at(100).told(e.AuditRequested, is_forgetful=True).call.reassert_stop_at == first
+
+
 def test_what_has_ended_and_has_no_stream_is_not_stopped_once_more() -> None:
     """Nobody is there to be heard, and nothing is left to do."""
     story = Story().arrives().stream_started().customer_joins().told(e.AuditRequested, is_forgetful=True)
