@@ -10,10 +10,8 @@ the line of every guard whose deadline passed.
 from __future__ import annotations
 
 import heapq
-import ipaddress
 import itertools
 import os
-import queue
 import socket
 import threading
 import time
@@ -26,13 +24,13 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 from urllib3.poolmanager import PoolManager
 
+from orchestrator.names import Names
 from orchestrator.threads import has_begun
 
 _IDLE_S = 15.0
 """A connection idle for longer is not used again: most servers keep one for more than that."""
 _IDLE_UNREPEATABLE_S = 3.0
 """The same where a broken line would leave us not knowing what was carried out."""
-_RESOLVERS = 4
 
 
 class _Here(threading.local):
@@ -146,50 +144,12 @@ class _Watchdog:
 _watchdog = _Watchdog()
 
 
-class _Resolvers:
-    """Name resolution in threads of its own: getaddrinfo takes no timeout and cannot be interrupted."""
-
-    def __init__(self) -> None:
-        self._forget()
-        os.register_at_fork(after_in_child=self._forget)
-
-    def _forget(self) -> None:
-        self._lock = threading.Lock()
-        self._threads = 0
-        self._questions: queue.SimpleQueue[tuple[str, int, queue.SimpleQueue[Any]]] = queue.SimpleQueue()
-
-    def addresses(self, host: str, port: int, wait_s: float) -> list[Any]:
-        with suppress(ValueError):
-            ipaddress.ip_address(host)
-            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._questions.put((host, port, answer))
-        with self._lock:
-            if self._threads < _RESOLVERS:
-                self._threads += has_begun(threading.Thread(target=self._run, name="http-names", daemon=True))
-        try:
-            found = answer.get(timeout=max(wait_s, 0.0))
-        except queue.Empty:
-            raise TimeoutError("name resolution") from None
-        if isinstance(found, list):
-            return found
-        raise OSError("name resolution")
-
-    def _run(self) -> None:
-        while True:
-            host, port, answer = self._questions.get()
-            try:
-                answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-            except (OSError, UnicodeError):
-                answer.put(None)
-
-
-_resolvers = _Resolvers()
+_names = Names()
 
 
 def _connect(host: str, port: int, guard: Guard, options: Any) -> socket.socket:
     """The first address that answers. Each but the last may take half of what is left, so that one dead does not."""
-    addresses = _resolvers.addresses(host, port, guard.left())
+    addresses = _names.addresses(host, port, guard.left())
     failure: OSError = OSError("no address")
     for number, (family, kind, protocol, _name, address) in enumerate(addresses, start=1):
         left = guard.left() if number == len(addresses) else guard.left() / 2
