@@ -27,6 +27,7 @@ from redis.exceptions import (
 )
 
 from orchestrator.store.errors import StoreUnavailable
+from orchestrator.threads import has_begun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,12 +101,17 @@ class ClusterClient:
         return client
 
     def _begin(self, *, since: float, failed: str | None = None, told: Sequence[Address] = ()) -> _Look:
-        """The look under way; or the last one, if it is young enough or its failure is; or a new one."""
+        """The look under way; or the last one, if it is young enough or its failure is; or a new one.
+
+        Raises StoreUnavailable where the system has no thread for it; the next command tries again.
+        """
         with self._lock:
             look = self._look
             if look is None or not (look.is_alive() or look.is_young(since)):
-                look = self._look = _Look(partial(self._learn, failed, told))
-                look.start()
+                look = _Look(partial(self._learn, failed, told))
+                if not has_begun(look):
+                    raise StoreUnavailable("Redis: no thread is left to look for the Cluster's nodes")
+                self._look = look
             return look
 
     def _learn(self, failed: str | None, told: Sequence[Address]) -> None:

@@ -18,6 +18,7 @@ from tests.integration.cluster import Cluster
 from tests.integration.conftest import RedisServer
 from tests.link import Link
 from tests.ports import free_port
+from tests.scarce import no_threads
 
 Eventually = Callable[[Callable[[], object]], None]
 OF_NODE = ("{b}", "{c}", "{a}")
@@ -147,6 +148,19 @@ def test_a_cluster_that_has_moved_is_found_by_the_configured_name(
         cluster.end()
         eventually(lambda: succeeds(lambda: redis.set(OF_NODE[0], "new")))
         assert moved.ask(0, "GET", OF_NODE[0]) == b"new"
+
+
+def test_without_a_thread_to_look_for_nodes_redis_is_away(client: Redis, cluster: Cluster) -> None:
+    """A new client has no map yet, an old one needs another after an outage; both go on once there are threads."""
+    with closing(connect(cluster.url)) as fresh:
+        with no_threads():
+            fails_within(fresh, 0.5)
+            assert all_kept(client)
+        assert all_kept(fresh)
+        cluster.end()
+        with no_threads():
+            fails_within(client, 0.5)
+            fails_within(fresh, 0.5)
 
 
 def test_slots_that_move_are_followed(client: Redis, cluster: Cluster) -> None:
