@@ -25,6 +25,7 @@ from orchestrator.transcripts.batch_feed import Pace, files_of, take
 from orchestrator.transcripts.batch_forget import remove_from
 from orchestrator.transcripts.batch_output import Target, write_lines
 from orchestrator.transcripts.batch_rows import WorkFile
+from orchestrator.transcripts.batch_work import clear
 
 if TYPE_CHECKING:
     from orchestrator.services import Services
@@ -34,8 +35,6 @@ log = structlog.get_logger(__name__)
 Step = Callable[[str, int, int], None]
 """Told the phase (`read`, `write`), how far it is, and how far it goes."""
 
-_WORK_FILE_S = 12 * 3600
-"""What was read longer ago than this is read again: the feed may have been made anew since."""
 _TOLD_EVERY = 1000
 
 
@@ -56,6 +55,7 @@ def export_day(
     began = time.monotonic()
     files = files_of(exporter_of(services), target.day, pace)
     path = _work_path(services, target, work_folder)
+    clear(work_folder)
     work = _opened(path, {each.key for each in files})
     whole = path.with_suffix(".out")
     try:
@@ -91,13 +91,12 @@ def _work_path(services: Services, target: Target, folder: Path) -> Path:
 
 def _opened(path: Path, listed: set[str]) -> WorkFile:
     """The work so far if it still fits what is listed, else a new one."""
-    is_old = path.exists() and time.time() - path.stat().st_mtime > _WORK_FILE_S
     try:
         work = WorkFile(path)
     except OSError as error:
         told = f"The export's work folder cannot be used: {type(error).__name__}."
         raise OrchestratorError("work-file-unusable", told) from error
-    if is_old or work.taken() - listed:
+    if work.taken() - listed:
         work.discard()
         work = WorkFile(path)
     return work

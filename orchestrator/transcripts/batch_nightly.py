@@ -20,6 +20,7 @@ from orchestrator.store.heartbeat import Lease
 from orchestrator.transcripts.batch import export_day, exporter_of
 from orchestrator.transcripts.batch_feed import Pace, days
 from orchestrator.transcripts.batch_output import Target
+from orchestrator.transcripts.batch_work import clear
 from orchestrator.transcripts.retention import first_day_kept
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Nightly:
         self._work_folder = work_folder
         self._lease = Lease(services.redis, "batch-export")
         self._next_look_at = 0
+        self._next_clear_at = 0
         self._renewed_at = 0
         self._done: set[str] = set()
         self._failed: dict[str, int] = {}
@@ -53,12 +55,15 @@ class Nightly:
         """Exports the oldest day that is missing, if it is time and nobody else does; returns the day."""
         now = self._now_ms()
         archive = self._services.settings.archive_url
+        if now >= self._next_clear_at:
+            self._next_clear_at = now + int(_IDLE_S * 1000)
+            clear(self._work_folder, self._is_done)
         if not archive or now < self._next_look_at or datetime.fromtimestamp(now / 1000, UTC).hour < REFRESH_HOUR_UTC:
             return None
         if not self._lease.acquire(_IDLE_S + LOOK_S):
             return None
         self._next_look_at = now + int(_IDLE_S * 1000)  # whatever happens now; whoever holds the lease keeps others off
-        target = self._missing(f"{archive.rstrip('/')}/batch", now)
+        target = self._missing(now)
         if target is None:
             return None
         try:
@@ -75,13 +80,20 @@ class Nightly:
     def _now_ms(self) -> int:
         return self._services.clock.now_ms()
 
-    def _missing(self, folder: str, now: int) -> Target | None:
+    def _target(self, day: str) -> Target:
+        return Target(f"{(self._services.settings.archive_url or '').rstrip('/')}/batch", day, "jsonl")
+
+    def _is_done(self, day: str) -> bool:
+        """Whoever exported it."""
+        return bool(self._services.settings.archive_url) and self._target(day).is_done()
+
+    def _missing(self, now: int) -> Target | None:
         kept_days = min(RETENTION_DAYS, self._services.settings.archive_ttl_days or RETENTION_DAYS)
         first = first_day_kept(now, kept_days).isoformat()  # what retention deleted is not fetched again
         for day in days(exporter_of(self._services), self._pace()):
             if day < first or day in self._done or now - self._failed.get(day, -_AGAIN_MS) < _AGAIN_MS:
                 continue
-            target = Target(folder, day, "jsonl")
+            target = self._target(day)
             if not target.is_done():
                 return target
             self._done.add(day)
