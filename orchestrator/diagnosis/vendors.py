@@ -52,7 +52,7 @@ def twilio(services: Services, account: Account) -> Iterator[Finding]:
         if is_unreached(listed):
             return
     else:
-        yield Finding("twilio", OK, f"credentials are accepted; calls in progress: {len(listed)}")
+        yield Finding("twilio", OK, f"credentials are accepted; calls in progress: {len(listed.legs)}")
     token = account.check_token()
     if token.verdict is Verdict.DONE:
         yield Finding("auth token", OK, "belongs to the account, so its signatures are recognised")

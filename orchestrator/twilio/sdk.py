@@ -34,12 +34,13 @@ class _Refused(Exception):  # noqa: N818  # carries an outcome through the SDK, 
 
 
 class _Transport(HttpClient):  # type: ignore[misc]  # the SDK is not marked as typed
-    """The SDK's way to the network for one attempt; `deadline` is of the monotonic clock."""
+    """The SDK's way to the network for one attempt; `deadline` is of the monotonic clock, `page_s` for each request."""
 
-    def __init__(self, http: Http, deadline: float, *, is_repeatable: bool) -> None:
+    def __init__(self, http: Http, deadline: float, page_s: float, *, is_repeatable: bool) -> None:
         self.is_async = False
         self._http = http
         self._deadline = deadline
+        self._page_s = page_s
         self._is_repeatable = is_repeatable
 
     def request(  # the SDK's signature
@@ -58,7 +59,7 @@ class _Transport(HttpClient):  # type: ignore[misc]  # the SDK is not marked as 
             answer = self._http.request(
                 method.upper(),
                 url,
-                deadline_s=self._deadline - time.monotonic(),
+                deadline_s=min(self._page_s, self._deadline - time.monotonic()),
                 headers=headers,
                 params=params,
                 data=data,
@@ -89,15 +90,22 @@ class Sdk:
         self._account_sid = account_sid
         self._credentials = credentials
 
-    def attempt(self, timeout_ms: int, work: Callable[[Any], Found], *, is_repeatable: bool = False) -> Found | Outcome:
-        """`work(client)`'s result, or the outcome that stood in its way."""
+    def attempt(
+        self,
+        timeout_ms: int,
+        work: Callable[[Any], Found],
+        *,
+        is_repeatable: bool = False,
+        page_ms: int | None = None,
+    ) -> Found | Outcome:
+        """`work(client)`'s result, or the outcome that stood in its way. `page_ms`: for each request of it."""
         user, password = self._credentials()
         deadline = time.monotonic() + timeout_ms / 1000
         client = Client(
             user,
             password,
             account_sid=self._account_sid,
-            http_client=_Transport(self._http, deadline, is_repeatable=is_repeatable),
+            http_client=_Transport(self._http, deadline, (page_ms or timeout_ms) / 1000, is_repeatable=is_repeatable),
             environment={"TWILIO_ACCOUNT_SID": self._account_sid},
         )
         client.api.base_url = self._base_url

@@ -10,7 +10,7 @@ over. Each process sees to what it noticed itself, one at a time, by a lease.
 A mark in Redis tells that this has been done for the data that is there. Whoever finds it missing lists Twilio's calls
 in progress and adopts the customers' legs that are ours: calls to numbers whose voice URL leads here or that a profile
 names, and children of agents' devices. One process does it at a time, by a lease; a mark is set only when it is done,
-which it is not while Twilio could not say of some number where it leads.
+which it is not while Twilio could not say of some number where it leads, or was too slow with its list.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 MARK = f"{PREFIX}:resynced"
 LEASE_S = 30.0
 """Prolonged with each leg; whoever fails keeps it, so that nobody asks again at once."""
+LIST_LEASE_S = 75.0
+"""Twilio's list may take more than a minute."""
 AUDIT_LEASE_S = 10.0
 """Prolonged with each call; whoever fails takes it up again."""
 _NUMBER_MS = 3_000
@@ -57,14 +59,13 @@ class Resync:
 
     def look(self) -> None:
         try:
-            is_marked = self._services.redis.execute_command("GET", MARK) is not None
-            if not is_marked:
-                self._find_calls(Lease(self._services.redis, "resync"))
             is_other = self._is_another_server()
             if self._has_been_away() or is_other:
                 self._is_forgetful = self._is_forgetful or is_other or self._server is None
                 self._left = list(dict.fromkeys((*self._left, *self._services.store.live_sids())))
             self._audit()
+            if self._services.redis.execute_command("GET", MARK) is None:
+                self._find_calls(Lease(self._services.redis, "resync"))
         except Exception:
             self.was_away = True
             raise
@@ -111,22 +112,25 @@ class Resync:
         return True
 
     def _find_calls(self, lease: Lease) -> None:
-        if not lease.acquire(LEASE_S):
+        if not lease.acquire(LIST_LEASE_S):
             return
         listed = self._services.twilio.list_calls_in_progress()
+        lease.acquire(LEASE_S)
         if isinstance(listed, Outcome):
             _log.warning("calls in progress not listed", verdict=str(listed.verdict), code=listed.code)
             return
-        legs, numbers, adopted = {leg.sid: leg for leg in listed}, _Numbers(self._services), 0
-        for leg in listed:
+        if listed.cut:
+            _log.warning("not all calls in progress listed", why=listed.cut, legs=len(listed.legs))
+        legs, numbers, adopted = {leg.sid: leg for leg in listed.legs}, _Numbers(self._services), 0
+        for leg in listed.legs:
             if not lease.acquire(LEASE_S):
                 return  # it took too long; somebody else is at it
             try:
                 adopted += self._is_adopted(leg, legs.get(leg.parent or ""), numbers)
             except Exception as error:  # noqa: BLE001  raised again where it is not about this leg
                 _pass_over(leg.sid, error)
-        _log.info("calls in progress looked through", legs=len(listed), adopted=adopted, unread=numbers.unread)
-        if not numbers.unread:
+        _log.info("calls in progress looked through", legs=len(legs), adopted=adopted, unread=numbers.unread)
+        if not numbers.unread and listed.cut != "late":
             self._services.redis.execute_command("SET", MARK, "1")
 
     def _is_adopted(self, leg: ListedLeg, parent: ListedLeg | None, numbers: _Numbers) -> bool:

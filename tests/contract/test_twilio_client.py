@@ -14,7 +14,7 @@ from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.call import Call, MediaStream, StreamState
 from orchestrator.core.profile import Profile
 from orchestrator.twilio import twiml, wire
-from orchestrator.twilio.client import TwilioClient
+from orchestrator.twilio.client import CallsInProgress, TwilioClient
 from orchestrator.twilio.signature import SignatureCheck
 from tests.contract.twilio_peer import CALLER, NUMBER, SID, TOKEN, wait_for
 from tests.contract.vendors import Vendors, running
@@ -207,8 +207,8 @@ def test_reading_calls(vendors: Vendors) -> None:
     assert isinstance(read, e.CallRead)
     assert (read.status, read.customer_number, read.called_number) == ("in-progress", CALLER, NUMBER)
     listed = vendors.twilio.list_calls_in_progress()
-    assert isinstance(listed, list)
-    assert [(leg.sid, leg.parent, leg.direction) for leg in listed] == [(sid, None, "inbound")]
+    assert isinstance(listed, CallsInProgress)
+    assert [(leg.sid, leg.parent, leg.direction) for leg in listed.legs] == [(sid, None, "inbound")]
     vendors.control("twilio", f"calls/{sid}/hangup")
     wait_for(lambda: vendors.leg(sid)["status"] == "completed")
     read = vendors.twilio.read_call(sid, at=1)

@@ -19,6 +19,7 @@ from orchestrator.store.budgets import TokenBucket
 from orchestrator.store.errors import CallContended, CallTooNew, StoreUnavailable
 from orchestrator.store.heartbeat import Lease
 from orchestrator.store.keys import Keys
+from orchestrator.twilio.client import CallsInProgress, ListedLeg
 from orchestrator.worker.loop import Worker
 from orchestrator.worker.resync import MARK, Resync
 from tests.integration.worker.conftest import Desk
@@ -26,6 +27,7 @@ from tests.integration.worker.conftest import Desk
 if TYPE_CHECKING:
     from orchestrator.services import Services
     from orchestrator.store.calls import Applied, CallStore
+    from orchestrator.twilio.client import TwilioClient
 
 CUSTOMER = "CA" + "a" * 32
 AGENT = "CA" + "b" * 32
@@ -395,3 +397,41 @@ def test_a_leg_that_cannot_be_looked_at_costs_no_other(desk: Desk) -> None:
     Resync(desk.services).look()
     assert [desk.call(sid).call_sid for sid in SIDS[1:3]] == SIDS[1:3]
     assert desk.services.redis.execute_command("GET", MARK) is not None
+
+
+class CutShort:
+    """Twilio was too slow with its list, or it was too long."""
+
+    def __init__(self, cut: str) -> None:
+        self._cut = cut
+
+    def list_calls_in_progress(self) -> CallsInProgress:
+        legs = [
+            ListedLeg(sid=sid, parent=None, direction="inbound", caller="+15555550101", called="+15555550111")
+            for sid in SIDS
+        ]
+        return CallsInProgress(legs=legs, cut=self._cut)
+
+
+@pytest.mark.parametrize(("cut", "is_marked"), [("late", False), ("many", True)])
+def test_a_list_that_was_cut_is_used_and_told_of(desk: Desk, cut: str, is_marked: bool) -> None:
+    """Its calls are adopted; a slow Twilio is asked again, a list that is always too long is not."""
+    services = replace_of(desk.services, twilio=cast("TwilioClient", CutShort(cut)))
+    with capture_logs() as logs:
+        Resync(services).look()
+    assert [desk.call(sid).call_sid for sid in SIDS] == SIDS
+    assert [each["why"] for each in logs if each["event"] == "not all calls in progress listed"] == [cut]
+    assert (desk.services.redis.execute_command("GET", MARK) is not None) == is_marked
+    assert 0 < desk.services.redis.execute_command("TTL", keys.lease("resync")) <= 30
+
+
+def test_live_calls_do_not_wait_for_twilios_list(desk: Desk) -> None:
+    """It may take a minute; those that are known are audited before."""
+    talks(desk)
+    resync = away(desk.services)
+    desk.services.redis.execute_command("DEL", MARK)
+    seen: list[list[list[bool]]] = []
+    desk.vendors.meanwhile["/Calls.json"] = lambda: seen.append(audits(desk))
+    listed(desk)
+    resync.look()
+    assert seen == [[[False]] * 5]

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.core.actions import Outcome, Verdict
 from orchestrator.core.events import CallRead, LegRead, ParticipantSnapshot, ParticipantsRead
 from orchestrator.http import Http
-from orchestrator.twilio.client import ListedLeg, PhoneNumber, TwilioClient
+from orchestrator.twilio.client import CallsInProgress, ListedLeg, PhoneNumber, TwilioClient
 from tests.scripted_http import Script, ScriptedServer, answer
 
 ACCOUNT = "AC" + "a" * 32
@@ -343,9 +343,47 @@ def test_list_calls_in_progress(server: ScriptedServer, client: TwilioClient) ->
     body = {"sid": CALL, "direction": "inbound", "from": "+15555550101", "to": "+15555550102", "parent_call_sid": None}
     server.script.append(answer(200, {"calls": [body], "next_page_uri": None}))
     got = client.list_calls_in_progress()
-    assert got == [ListedLeg(sid=CALL, parent=None, direction="inbound", caller="+15555550101", called="+15555550102")]
+    leg = ListedLeg(sid=CALL, parent=None, direction="inbound", caller="+15555550101", called="+15555550102")
+    assert got == CallsInProgress(legs=[leg])
     assert "5555550101" not in repr(got)
     assert server.asked[0].query["Status"] == "in-progress"
+
+
+def page_of_calls(number: int, *, last: bool = False, wait: threading.Event | None = None) -> Script:
+    calls = [{"sid": f"CA{number * 100 + index:032x}"} for index in range(100)]
+    following = None if last else f"/2010-04-01/Accounts/AC1/Calls.json?Page={number + 1}"
+    return answer(200, {"calls": calls, "next_page_uri": following}, wait=wait)
+
+
+def test_each_page_of_the_calls_has_its_own_deadline(server: ScriptedServer, client: TwilioClient) -> None:
+    """Three pages together take longer than one may; a page that takes too long ends the list."""
+    waits = [threading.Event() for _ in range(3)]
+    server.script += [page_of_calls(number, last=number == 2, wait=each) for number, each in enumerate(waits)]
+    timers = [threading.Timer(0.4 * number, each.set) for number, each in enumerate(waits, start=1)]
+    for timer in timers:
+        timer.start()
+    got = client.list_calls_in_progress(page_ms=1_000)
+    assert isinstance(got, CallsInProgress)
+    assert (len(got.legs), got.cut) == (300, "")
+
+    never = threading.Event()
+    server.script += [page_of_calls(0), page_of_calls(1, wait=never)]
+    late = client.list_calls_in_progress(page_ms=300)
+    never.set()
+    assert isinstance(late, Outcome)
+    assert late.verdict is Verdict.UNKNOWN
+
+
+def test_a_list_of_calls_that_is_cut_says_so(server: ScriptedServer, client: TwilioClient) -> None:
+    """When the time for it is over, and after 5,000 legs; what was read is told."""
+    server.script.append(page_of_calls(0))
+    got = client.list_calls_in_progress(list_ms=0)
+    assert isinstance(got, CallsInProgress)
+    assert (len(got.legs), got.cut) == (100, "late")
+    server.script += [page_of_calls(number) for number in range(50)]
+    got = client.list_calls_in_progress()
+    assert isinstance(got, CallsInProgress)
+    assert (len(got.legs), got.cut) == (5_000, "many")
 
 
 def test_number(server: ScriptedServer, client: TwilioClient) -> None:
