@@ -29,6 +29,7 @@ REFRESH_HOUR_UTC = 2
 _PATH = "/fileexporter/v1/static/"
 _LIST_MAX_BYTES = 4 * 1024 * 1024
 _TIMEOUT_S = 20.0
+_MARK = "_SUCCESS"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 
 
@@ -118,21 +119,36 @@ class Exporter:
 
         Intervals are looked for only where a list without one is empty.
         """
+        lists = self._lists(partition)
+        if isinstance(lists, Outcome):
+            return lists
+        return [each for interval, listed in lists for each in _files(partition, listed, interval)]
+
+    def is_marked(self, partition: Partition) -> bool | Outcome:
+        """Whether the partition, or else each of its intervals, is marked as whole: `_SUCCESS` is listed."""
+        lists = self._lists(partition)
+        if isinstance(lists, Outcome):
+            return lists
+        whole, *intervals = (any(name.rpartition("/")[2] == _MARK for name in listed.files) for _, listed in lists)
+        return whole or (bool(intervals) and all(intervals))
+
+    def _lists(self, partition: Partition) -> list[tuple[str | None, _Listed]] | Outcome:
+        """The list without an interval, and where it has no rows those of the intervals."""
         asked = msgspec.structs.asdict(partition)
         listed = self._list("listfeedfiles", asked)
         if isinstance(listed, Outcome):
             return listed
+        found: list[tuple[str | None, _Listed]] = [(None, listed)]
         if any(_has_rows(name) for name in listed.files):
-            return _files(partition, listed, None)
+            return found
         intervals = self._list("listfeedintervals", asked)
         if isinstance(intervals, Outcome):
             return intervals
-        found: list[FeedFile] = []
         for interval in sorted(intervals.intervals):
             of_interval = self._list("listfeedfiles", {**asked, "interval": interval})
             if isinstance(of_interval, Outcome):
                 return of_interval
-            found += _files(partition, of_interval, interval)
+            found.append((interval, of_interval))
         return found
 
     def link(self, file: FeedFile) -> Link | Outcome:

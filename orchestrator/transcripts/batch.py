@@ -4,14 +4,16 @@
     join      newest record of each key, speaker from the feed of utterance states, the fence, the forgotten
     publish   the finished file, then the report, each in one step
 
-Memory does not grow with the feed. Raises `feed-not-there`, `feed-refused`, `feed-unavailable`, `output-unavailable`,
-`work-file-unusable`, `export-under-way`; after any of them the same call again goes on where it ended.
+Memory does not grow with the feed. Raises `feed-not-there`, `feed-not-whole`, `feed-refused`, `feed-unavailable`,
+`output-unavailable`, `work-file-unusable`, `export-under-way`; after any of them the same call again goes on where it
+ended.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -43,6 +45,11 @@ def exporter_of(services: Services) -> Exporter:
     return Exporter(services.http, settings.asapp_api_base_url, settings.asapp_credentials, services.budgets.asapp_day)
 
 
+def day_of(now_ms: int) -> date:
+    """In UTC, as the feed's days are."""
+    return datetime.fromtimestamp(now_ms / 1000, UTC).date()
+
+
 def export_day(
     services: Services,
     target: Target,
@@ -53,7 +60,7 @@ def export_day(
     """Writes the day to the target and returns its report. `work_folder`: a local folder, made when missing."""
     pace = pace or Pace()
     began = time.monotonic()
-    files = files_of(exporter_of(services), target.day, pace)
+    files = files_of(exporter_of(services), target.day, pace, day_of(services.clock.now_ms()))
     path = _work_path(services, target, work_folder)
     clear(work_folder)
     work = _opened(path, {each.key for each in files})

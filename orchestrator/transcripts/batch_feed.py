@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final, TypeVar
 
 import structlog
@@ -25,6 +26,8 @@ T = TypeVar("T")
 FEEDS: Final = (UTTERANCES, STATES)
 _WAITS_S: Final = {"429": (1.0, 2.0, 4.0), "": (0.25, 0.5, 1.0)}
 _FILE_WAITS_S: Final = (0.5, 2.0, 8.0, 30.0)
+_WAITED_FOR: Final = timedelta(days=2)
+_DAYS_COMPARED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -58,19 +61,43 @@ def days(exporter: Exporter, pace: Pace) -> list[str]:
     return [each.day for each in patiently(lambda: exporter.partitions(UTTERANCES), pace)]
 
 
-def files_of(exporter: Exporter, day: str, pace: Pace) -> list[FeedFile]:
-    """The day's files of both feeds. Raises `feed-not-there` while ASAPP does not have the day, or no longer."""
+def files_of(exporter: Exporter, day: str, pace: Pace, today: date) -> list[FeedFile]:
+    """The day's files of both feeds. Raises `feed-not-there` while ASAPP does not have the day, or no longer.
+
+    Raises `feed-not-whole` while it seems to be written still; two days later it is taken as it is. `today`: in UTC.
+    """
+    is_waited_for = today - date.fromisoformat(day) <= _WAITED_FOR
     found: list[FeedFile] = []
     for feed in FEEDS:
         there = patiently(lambda feed=feed: exporter.partitions(feed), pace)  # type: ignore[misc]
-        partition = next((each for each in there if each.day == day), None)
-        if partition is not None:
-            found += patiently(lambda chosen=partition: exporter.files(chosen), pace)  # type: ignore[misc]
-        elif feed == UTTERANCES:
+        chosen = next((each for each in there if each.day == day), None)
+        if chosen is None and feed == UTTERANCES:
             raise OrchestratorError("feed-not-there", _not_there(day, there))
-        else:
+        if is_waited_for and not _is_marked(exporter, chosen, there, pace):
+            raise _not_whole(day, feed)
+        files: list[FeedFile] = [] if chosen is None else patiently(lambda each=chosen: exporter.files(each), pace)  # type: ignore[misc]
+        if found and not files:
+            if is_waited_for:
+                raise _not_whole(day, feed)
             log.warning("feed-without-speakers", day=day)
+        found += files
     return found
+
+
+def _is_marked(exporter: Exporter, chosen: Partition | None, there: list[Partition], pace: Pace) -> bool:
+    """Whether it has the mark of whole partitions; True where the days before it have none either."""
+
+    def has_mark(partition: Partition) -> bool:
+        return patiently(lambda: exporter.is_marked(partition), pace)
+
+    if chosen is None:
+        return True
+    before = [each for each in there if each.day < chosen.day][-_DAYS_COMPARED:]
+    return not before or has_mark(chosen) or not any(has_mark(each) for each in reversed(before))
+
+
+def _not_whole(day: str, feed: str) -> OrchestratorError:
+    return OrchestratorError("feed-not-whole", f"ASAPP has not written all of {day} yet: {feed}.")
 
 
 def _not_there(day: str, there: list[Partition]) -> str:

@@ -1,8 +1,9 @@
 """The nightly export in the worker: after 02:00 UTC, one worker at a time, one day at a time, missed days included.
 
-What is done is told by the archive itself: a day whose report is there is done, so nothing is exported twice and a new
-installation fetches whatever ASAPP still has (32 days). Days go to `{ARCHIVE_URL}/batch/`; without ARCHIVE_URL nothing
-is exported. A day that fails is tried again an hour later, and the others go on.
+What is done is told by the archive itself: a day whose file and report are there is done, so nothing is exported twice
+and a new installation fetches whatever ASAPP still has (32 days). Days go to `{ARCHIVE_URL}/batch/`; without
+ARCHIVE_URL nothing is exported. A day that fails, or is not whole yet, is tried again an hour later, and the others go
+on; a day that is not over is left.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import structlog
 from orchestrator.asapp.exporter import REFRESH_HOUR_UTC, RETENTION_DAYS
 from orchestrator.errors import OrchestratorError
 from orchestrator.store.heartbeat import Lease
-from orchestrator.transcripts.batch import export_day, exporter_of
+from orchestrator.transcripts.batch import day_of, export_day, exporter_of
 from orchestrator.transcripts.batch_feed import Pace, days
 from orchestrator.transcripts.batch_output import Target
 from orchestrator.transcripts.batch_work import clear
@@ -90,8 +91,11 @@ class Nightly:
     def _missing(self, now: int) -> Target | None:
         kept_days = min(RETENTION_DAYS, self._services.settings.archive_ttl_days or RETENTION_DAYS)
         first = first_day_kept(now, kept_days).isoformat()  # what retention deleted is not fetched again
+        today = day_of(now).isoformat()
         for day in days(exporter_of(self._services), self._pace()):
-            if day < first or day in self._done or now - self._failed.get(day, -_AGAIN_MS) < _AGAIN_MS:
+            if not first <= day < today or day in self._done:
+                continue
+            if now - self._failed.get(day, -_AGAIN_MS) < _AGAIN_MS:
                 continue
             target = self._target(day)
             if not target.is_done():

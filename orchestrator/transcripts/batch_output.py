@@ -1,7 +1,7 @@
 """What an export writes: a day's utterances as JSON Lines or CSV, and its report, through fsspec.
 
 The file is made whole beside the work file first, copied to a name beside the final one and then moved there, so
-nobody ever sees half of one. The report is written last: a day whose report is there is done.
+nobody ever sees half of one. The report is written last: a day whose file and report are there is done.
 """
 
 from __future__ import annotations
@@ -54,10 +54,13 @@ class Target:
         return f"{self.url.removesuffix(f'.{self.form}')}.report.json"
 
     def is_done(self) -> bool:
-        """Whether the report is there. Raises `output-unavailable`."""
+        """Whether the report is there, and the file: the other format's has the same report.
+
+        Raises `output-unavailable`.
+        """
         with _translated():
-            files, path = fsspec.core.url_to_fs(self.report_url)
-            return bool(files.exists(path))
+            found = [fsspec.core.url_to_fs(url) for url in (self.report_url, self.url)]
+            return all(files.exists(path) for files, path in found)
 
     def publish(self, whole: Path, report: dict[str, Any]) -> None:
         """Puts the file and then its report in place. Raises `output-unavailable`."""

@@ -14,11 +14,11 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from orchestrator.emulators.asapp.exporter_rows import FEEDS, Day, Row, Said, date_of, day_start, file_rows
+from orchestrator.emulators.asapp.exporter_rows import FEEDS, STATES, Day, Row, Said, date_of, day_start, file_rows
 from orchestrator.emulators.asapp.switches import Switches
 from orchestrator.emulators.asapp.wire import Refusal
 
@@ -28,6 +28,8 @@ _SUCCESS: Final = "_SUCCESS"
 _PREFIXES: Final = {"version": "version=", "format": "format=", "date": "dt="}
 _ONE_FILE: Final = 1 << 40
 _BATCH: Final = 1000
+
+Lack = Literal["states", "success"]
 
 
 class FileId(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +59,11 @@ class Feeds:
     def clear(self) -> None:
         self._planted: dict[str, list[Said]] = {}
         self._made_up: dict[str, int] = {}
+        self._lacks: dict[str, frozenset[Lack]] = {}
 
-    def plant(self, day: str, rows: Iterable[Said], made_up: int) -> None:
-        """Add rows to a day; with none the day is there and empty."""
+    def plant(self, day: str, rows: Iterable[Said], made_up: int, lacks: Iterable[Lack] = ()) -> None:
+        """Add rows to a day; with none the day is there and empty. ``lacks`` holds until it is planted again."""
+        self._lacks[day] = frozenset(lacks)
         self._planted.setdefault(day, []).extend(rows)
         self._made_up[day] = self._made_up.get(day, 0) + made_up
 
@@ -69,14 +73,16 @@ class Feeds:
         chosen = self._switches.word("feed-formats")
         return ["csv", "jsonl"] if chosen == "both" else [chosen]
 
-    def dates(self, now: float) -> list[str]:
+    def dates(self, now: float, feed: str = "") -> list[str]:
         """Return those that are there, in no order."""
         known = {*self._planted, *(date_of(each.at) for each in self._own())}
         today = datetime.fromtimestamp(now, UTC).date()
         there = sorted(
             each
             for each in known
-            if now >= day_start(each) + _REFRESH_S and date.fromisoformat(each) >= today - _RETENTION
+            if not (feed == STATES and "states" in self._lacks.get(each, ()))
+            and now >= day_start(each) + _REFRESH_S
+            and date.fromisoformat(each) >= today - _RETENTION
         )
         return there[1::2] + there[::2]
 
@@ -88,7 +94,8 @@ class Feeds:
             return []
         rows = self._rows_in(self._day(day, interval))
         names = [self._name(feed, form, number) for number in rows]
-        return [*names, _SUCCESS] if self._switches.word("feed-success") == "listed" else names
+        is_marked = self._switches.word("feed-success") == "listed" and "success" not in self._lacks.get(day, ())
+        return [*names, _SUCCESS] if is_marked else names
 
     def shown(self, field: str, value: str) -> str:
         """Return a plain value in the style in force."""

@@ -4,7 +4,8 @@ Operations for scripted faults: ``listfeeds`` ... ``getfeedfile`` (as the endpoi
 (``status``, ``delay_ms``, ``hang``, or ``drop_after``: half of the file, then the line is cut).
 
 Control: ``POST /_emulator/feeds`` ``{"date": "2026-11-21", "rows": [{"call_sid", "message_id", "text", "role",
-"at", "sender_id", "has_state"}], "generate": 0}``.
+"at", "sender_id", "has_state"}], "generate": 0, "lacks": []}``.
+``lacks``: what of the day is not there yet, ``states`` (all of that feed), ``success`` (the mark, where it is listed).
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import Annotated, Final
 import msgspec
 from aiohttp import web
 
-from orchestrator.emulators.asapp.exporter import FileId, known_feeds
+from orchestrator.emulators.asapp.exporter import FileId, Lack, known_feeds
 from orchestrator.emulators.asapp.exporter_rows import Date, Said
 from orchestrator.emulators.asapp.state import EMULATOR, Emulator, Recorded
 from orchestrator.emulators.asapp.vendor import json_answer, perform
@@ -41,6 +42,7 @@ class _Planted(msgspec.Struct, forbid_unknown_fields=True):
     date: Date
     rows: list[Said] = []
     generate: Annotated[int, msgspec.Meta(ge=0)] = 0
+    lacks: list[Lack] = []
 
 
 Tell = Callable[[Emulator, _Asked], dict[str, object]]
@@ -50,7 +52,7 @@ _FIELDS: Final = ("feed", "version", "format", "date")
 def _checked(emulator: Emulator, asked: _Asked, depth: int) -> FileId:
     """Refuse what is missing or not exactly as listed; return plain values."""
     feeds, given = emulator.feeds, msgspec.structs.asdict(asked)
-    there = (known_feeds(emulator.switches), [_VERSION], feeds.formats(), feeds.dates(emulator.clock.now()))
+    there = (known_feeds(emulator.switches), [_VERSION], feeds.formats(), feeds.dates(emulator.clock.now(), asked.feed))
     plain = {}
     for field, values in list(zip(_FIELDS, there, strict=True))[:depth]:
         if not given[field]:
@@ -78,7 +80,7 @@ def _list_files(emulator: Emulator, asked: _Asked) -> dict[str, object]:
 
 def _tell_dates(emulator: Emulator, asked: _Asked) -> dict[str, object]:
     _checked(emulator, asked, 3)
-    return {"dates": _shown(emulator, "date", emulator.feeds.dates(emulator.clock.now()))}
+    return {"dates": _shown(emulator, "date", emulator.feeds.dates(emulator.clock.now(), asked.feed))}
 
 
 def _tell_versions(emulator: Emulator, asked: _Asked) -> dict[str, object]:
@@ -181,5 +183,5 @@ async def plant(request: web.Request) -> web.Response:
     except msgspec.DecodeError as error:
         text = msgspec.json.encode({"error": str(error)}).decode()
         raise web.HTTPBadRequest(text=text, content_type="application/json") from error
-    request.app[EMULATOR].feeds.plant(planted.date, planted.rows, planted.generate)
+    request.app[EMULATOR].feeds.plant(planted.date, planted.rows, planted.generate, planted.lacks)
     return json_answer({"dates": request.app[EMULATOR].feeds.dates(request.app[EMULATOR].clock.now())})

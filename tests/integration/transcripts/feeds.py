@@ -50,8 +50,8 @@ class Site:
     def switch(self, **values: str | int) -> None:
         self.control("switches", {name.replace("_", "-"): str(value) for name, value in values.items()})
 
-    def plant(self, *rows: dict[str, Any], day: str = DAY, generate: int = 0) -> None:
-        self.control("feeds", {"date": day, "rows": rows, "generate": generate})
+    def plant(self, *rows: dict[str, Any], day: str = DAY, generate: int = 0, lacks: tuple[str, ...] = ()) -> None:
+        self.control("feeds", {"date": day, "rows": rows, "generate": generate, "lacks": lacks})
 
     def export(self, form: Format = "jsonl", pace: Pace | None = None, day: str = DAY) -> dict[str, Any]:
         target = Target(str(self.folder / "out"), day, form)
@@ -87,9 +87,9 @@ def said(
     return {"call_sid": sid, "message_id": f"01M{number:05d}", "text": text, "role": role, "at": at, **more}
 
 
-def nightly(site: Site, stopping: threading.Event | None = None, hour: int = 2) -> Nightly:
-    """A worker's, at that hour of today."""
+def nightly(site: Site, stopping: threading.Event | None = None, hour: int = 2, days_ago: int = 0) -> Nightly:
+    """A worker's, at that hour of today, or of a day before."""
     night = Nightly(site.services, stopping or threading.Event(), site.folder / "work")
-    at = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=hour, minutes=5)
+    at = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=hour - 24 * days_ago, minutes=5)
     night._now_ms = lambda: int(at.timestamp() * 1000)  # type: ignore[method-assign]  # the one thing that a test sets
     return night

@@ -121,6 +121,28 @@ def test_marks_are_no_files(server: ScriptedServer, client: Exporter) -> None:
 
 
 @pytest.mark.parametrize(
+    ("top", "intervals", "is_marked"),
+    [
+        (["a.jsonl", "_SUCCESS"], None, True),
+        (["a.jsonl"], None, False),
+        ([], {}, False),
+        (["_SUCCESS"], {}, True),
+        ([], {"hr=00": ["a.jsonl", "_SUCCESS"], "hr=01": ["hr=01/_SUCCESS"]}, True),
+        ([], {"hr=00": ["a.jsonl", "_SUCCESS"], "hr=01": ["a.jsonl"]}, False),
+    ],
+)
+def test_a_mark_says_that_a_day_is_whole(
+    server: ScriptedServer, client: Exporter, top: list[str], intervals: dict[str, list[str]] | None, *, is_marked: bool
+) -> None:
+    """The day's own, or one in each of its intervals."""
+    server.script.append(answer(200, {"files": top}))
+    if intervals is not None:
+        server.script.append(answer(200, {"intervals": list(intervals)}))
+        server.script.extend(answer(200, {"files": names}) for names in intervals.values())
+    assert client.is_marked(PARTITION) is is_marked
+
+
+@pytest.mark.parametrize(
     ("script", "verdict"),
     [
         (answer(429, {"error": {"code": "429-01", "message": "slow down"}}), Verdict.REFUSED_FOR_NOW),
