@@ -3,20 +3,21 @@
 Redis forgets a call after `CALL_TTL_DAYS`, and may be emptied; the document still tells pauses, what was quarantined
 and what was kept. Where neither tells a segment, nobody knows what was said in a pause, and nothing is told.
 
-The feed may not name the speaker: such a row is asked about as either side's, and one yes takes it out.
+The feed may not name the speaker: where the finished call's list does not either, such a row is asked about as either
+side's, and one yes takes it out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.call import Call
-from orchestrator.errors import OrchestratorError
 from orchestrator.transcripts.archive import Archive
 from orchestrator.transcripts.batch_rows import Joined
 from orchestrator.transcripts.entry import Entry
@@ -65,13 +66,15 @@ def fenced_by_call(services: Services, call: Call, said: Sequence[Joined]) -> fr
     def asked(messages: list[StoredMessage]) -> frozenset[str]:
         return merged(call, received, stored, messages, secrets=secrets_of(services)).message_ids
 
-    timed = [each for each in said if ms_of(each.at) is not None]
-    placed = [message_of(each) for each in timed if each.role in _SIDES]
-    either = _as_either(timed)
+    sides = {each.message_id: each.role for each in stored}
+    timed = [message_of(each) for each in said if ms_of(each.at) is not None]
+    timed = [each if each.role in _SIDES else _as(each, sides.get(each.message_id, "system")) for each in timed]
+    placed = [each for each in timed if each.role in _SIDES]
+    unplaced = [each for each in timed if each.role not in _SIDES]
     fenced = asked(placed)
-    if either:
-        found = asked([*placed, *either.values()])
-        fenced |= {_asked_about(each) for each in either if each in found}
+    for side in _SIDES if unplaced else ():
+        found = asked([*placed, *(_as(each, side) for each in unplaced)])
+        fenced |= {each.message_id for each in unplaced if each.message_id in found}
     return fenced | _timeless(said, pauses_of(call))
 
 
@@ -80,18 +83,8 @@ def documents_of(services: Services, call_sid: str, day_start_ms: int) -> list[D
     if not services.settings.archive_url:
         return []
     archive = Archive(services.settings.archive_url)
-    found = (_document(archive, call_sid, at) for at in (day_start_ms, day_start_ms - _DAY_MS))
+    found = (archive.document(call_sid, at) for at in (day_start_ms, day_start_ms - _DAY_MS))
     return [each for each in found if each is not None and each.get("segments")]
-
-
-def _document(archive: Archive, call_sid: str, created_at: int) -> Document | None:
-    """None as well where it is broken: one such call is not to keep the others of its day from being told."""
-    try:
-        return archive.document(call_sid, created_at)
-    except OrchestratorError as error:
-        if isinstance(error.__cause__, msgspec.DecodeError):
-            return None
-        raise
 
 
 def fenced_by_documents(documents: Sequence[Document], said: Sequence[Joined]) -> frozenset[str]:
@@ -119,9 +112,10 @@ def _stretches(document: Document) -> Iterable[Stretch]:
     for each in (*document["pauses"], *document["quarantined"]):
         end = _FOREVER if each["end"] is None else _instant(each["end"]) + SHORTLY_MS
         yield Stretch(_instant(each["start"]) - SHORTLY_MS, end, each["reason"])
-    last = max(document["segments"], key=lambda each: str(each["start"]))
-    if last["end"] is not None:
-        yield Stretch(_instant(last["end"]), _FOREVER, "survey")  # nothing was transcribed from then on
+    segments = sorted(document["segments"], key=lambda each: str(each["start"]))
+    for each, following in pairwise([*segments, None]):
+        if each["end"] is not None:  # nothing was to be transcribed from then on
+            yield Stretch(_instant(each["end"]), _instant(following["start"]) if following else _FOREVER, "pause")
 
 
 def _entries(document: Document) -> Iterable[Entry]:
@@ -137,10 +131,14 @@ def _instant(told: str) -> int:
     return (datetime.fromisoformat(told) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
+def _as(message: StoredMessage, role: str) -> StoredMessage:
+    return msgspec.structs.replace(message, role=role)
+
+
 def _as_either(timed: Iterable[Joined]) -> dict[str, StoredMessage]:
     """Rows of neither side, by ids of their own, once as the customer's and once as the agent's."""
     return {
-        name: msgspec.structs.replace(message_of(each), message_id=name, role=role)
+        name: msgspec.structs.replace(_as(message_of(each), role), message_id=name)
         for each in timed
         if each.role not in _SIDES
         for role in _SIDES

@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from orchestrator.asapp.wire import StoredMessage
 from orchestrator.core.call import Call
 from orchestrator.transcripts import after_call
 from orchestrator.transcripts.batch_judge import fenced_by_call
@@ -158,3 +159,30 @@ def test_the_clocks_difference_is_learnt_for_rows_without_a_speaker(site: Site) 
     )
     site.export()
     assert told(site) == [*((text, False) for text in talk), (None, True), ("bye", False)]
+
+
+def test_the_finished_calls_list_names_the_speaker(site: Site) -> None:
+    """A row of nobody that is a message of the list by its id is what that was, though its time lies in a pause."""
+    call = site.call(SIDS[0], (30, 40, "payment"))
+    hear(site, call, heard(50_000, 53_000, NAME))
+    at = int(NINE_S * 1000) + 53_000
+    kept = StoredMessage(message_id="01M00001", role="customer", sender_id="", text=NAME, sent_at=at, created_at=at)
+    site.services.after_call_messages.keep(SIDS[0], [kept])
+    site.plant(said(SIDS[0], 1, NAME, after_s=35, has_state=False))
+    site.export()
+    assert told(site) == [(NAME, False)]
+
+
+def test_what_was_said_between_two_segments_is_not_told(site: Site) -> None:
+    """Of a call that the archive alone knows; nothing was to be transcribed there, pause or not."""
+    call = site.call(SIDS[0], promised=0)
+    (first,) = call.segments
+    again = msgspec.structs.replace(first, start=first.start + 60_000)
+    call = msgspec.structs.replace(call, segments=(msgspec.structs.replace(first, end=first.start + 20_000), again))
+    site.office.put(call)
+    site.office.has_nothing()
+    after_call.work(site.services, call.call_sid)
+    forgets(site)
+    site.plant(said(SIDS[0], 1, "between the agents", after_s=50), said(SIDS[0], 2, "in the second", after_s=78))
+    site.export()
+    assert told(site) == [(None, True), ("in the second", False)]
