@@ -1,15 +1,21 @@
 -- Claims the next key: urgent ones, then those whose lease ran out (their worker died), then the longest due.
 --   KEYS 1-9  the queue (see queue_mark.lua)
---        10   claimed  hash  what this very claim has got, for some seconds: it is sent again where its answer was lost
+--        10   claimed  hash  the token that this very claim has got, for some seconds: where its answer was lost it is
+--                            sent again, and gets the same; the key itself is not kept, since a call may be forgotten
 --   ARGV 1 worker   2 lease (ms)   3 '1' if only urgent ones and ended leases
 --   reply: {now, key, token, 1 if taken over, 1 if urgent}, or {now} where there is none
 -- include: time_now
 -- include: queue_mark
 local queue = queue_of(1)
 local now = time_now()
-local got = redis.call('HMGET', KEYS[10], 'key', 'token', 'taken_over', 'urgent')
-if got[1] and redis.call('HGET', queue.tokens, got[1]) == got[2] then
-  return {now, got[1], got[2], tonumber(got[3]), tonumber(got[4])}
+local got = redis.call('HMGET', KEYS[10], 'token', 'taken_over', 'urgent')
+if got[1] then
+  local held = redis.call('HGETALL', queue.tokens)
+  for each = 1, #held, 2 do
+    if held[each + 1] == got[1] then
+      return {now, held[each], got[1], tonumber(got[2]), tonumber(got[3])}
+    end
+  end
 end
 local function first_until(set)
   return redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 1)[1]
@@ -34,7 +40,7 @@ redis.call('ZREM', queue.urgent, key)
 redis.call('ZREM', queue.due, key)
 redis.call('ZADD', queue.leases, now + tonumber(ARGV[2]), key)
 redis.call('HSET', queue.tokens, key, token)
-redis.call('HSET', KEYS[10], 'key', key, 'token', token, 'taken_over', taken_over, 'urgent', urgent)
+redis.call('HSET', KEYS[10], 'token', token, 'taken_over', taken_over, 'urgent', urgent)
 redis.call('EXPIRE', KEYS[10], 10)
 -- A herd that comes due by the clock wakes one worker; it wakes the next.
 if redis.call('EXISTS', queue.wake) == 0 and first_until(queue.due) then
