@@ -20,6 +20,7 @@ from orchestrator.store import keys
 from orchestrator.store.forgetting import forget
 from orchestrator.transcripts import sink
 from orchestrator.worker import slow
+from tests.integration.claims import claim_due
 from tests.integration.conftest import RedisServer
 from tests.integration.transcripts.conftest import Office, open_office
 from tests.scripted_http import ScriptedServer, answer
@@ -43,7 +44,7 @@ class Receiver:
     def work(self) -> None:
         """What the slow queue has due now, until nothing is."""
         queue = self.office.services.slow_queue
-        while (claim := queue.claim("test")) is not None:
+        while (claim := claim_due(queue)) is not None:
             queue.release(claim, slow.look(self.office.services, claim.key))
 
     def catch_up(self) -> None:
