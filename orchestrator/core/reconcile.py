@@ -13,11 +13,11 @@ from math import log2
 import msgspec
 from msgspec.structs import replace
 
+from orchestrator.core import looks
 from orchestrator.core.actions import (
     Action,
     CompleteConference,
     CreateStream,
-    HandOverTranscript,
     NoteTime,
     ReadCall,
     ReadLeg,
@@ -42,14 +42,15 @@ from orchestrator.core.backoff import (
 )
 from orchestrator.core.call import DOWN, Call, MediaStream, Progress, StreamState, Survey, TranscriptionState
 from orchestrator.core.desired import Desired, desired
-from orchestrator.core.people import is_customer_connected, is_stopped, pause_reason, seat
+from orchestrator.core.looks import Step
+from orchestrator.core.people import is_customer_connected, pause_reason, seat
 from orchestrator.core.restarts import recent_restarts
 
 _SHORTEST_REQUEST_MS = 250
 _LOST_BY_DOUBLING_MS = 4_700
 _REPEATED_REQUEST_MS = 1_000
-_SEEN_ALONE_MS = 5_000
-"""So long Twilio's word that the customer is alone may be acted upon."""
+_SEEN_ALONE_MS = 10_000
+"""So long Twilio's word that the customer is alone may be acted upon; more than a clock that was put back unnoticed."""
 _NEEDS_RESET = frozenset({TranscriptionState.UNKNOWN, TranscriptionState.STOPPING, TranscriptionState.STARTING})
 
 
@@ -65,7 +66,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     meanwhile: Action | None = None
 
 
-Step = Action | int | None
 Rule = Callable[[Call, Desired, int], Step]
 
 
@@ -100,7 +100,7 @@ def _serves_a_start(action: Action) -> bool:
 
 def _look(call: Call, want: Desired, now: int) -> Action | None:
     """A read that is due: what is wanted may have changed unheard of while a start waits."""
-    steps = (rule(call, want, now) for rule in (_read, _audit))
+    steps = (rule(call, want, now) for rule in (looks.read, looks.audit))
     return next((_bounded(call, step) for step in steps if step is not None and not isinstance(step, int)), None)
 
 
@@ -360,83 +360,6 @@ def _alone_until(stream: MediaStream | None) -> int:
     return stream.ended_at + STOPPED_ALONE_MS
 
 
-# --- looking after -----------------------------------------------------------------------------------------------
-
-
-def _probe_silence(call: Call, want: Desired, now: int) -> Step:
-    """Nobody is that quiet: a start sent again answers whether the stream still arrives."""
-    running = call.transcription
-    if want.agent_id is None or running.state is not TranscriptionState.ON or call.profile.silence_probe_s == 0:
-        return None
-    due = max(call.last_heard_at, running.since) + call.profile.silence_probe_s * 1_000
-    if due > now:
-        return due
-    return StartTranscription(agent_id=running.agent_id or want.agent_id, stream=running.stream or "", purpose="probe")
-
-
-def _hand_over(call: Call, _want: Desired, _now: int) -> Step:
-    """The end of a call makes its after-call work due, once."""
-    return HandOverTranscript() if call.progress is Progress.ENDED and not call.is_handed_over else None
-
-
-def _read(call: Call, _want: Desired, now: int) -> Step:
-    """Reads of Twilio that something made due, the earliest first."""
-    reading = min(call.readings, key=lambda each: each.not_before, default=None)
-    if reading is None:
-        return None
-    if reading.not_before > now:
-        return reading.not_before
-    kind, _, sid = reading.key.partition(":")
-    match kind:
-        case "leg":
-            return ReadLeg(leg=sid)
-        case "conference":
-            return ReadParticipants(conference=sid, why=reading.why)
-        case _:
-            return ReadCall(why=reading.why)
-
-
-def _audit(call: Call, _want: Desired, now: int) -> Step:
-    """Nothing is believed for ever: the conference, or else the leg, is read from Twilio at times."""
-    if call.audit_at is None:
-        return None
-    if call.audit_at > now:
-        return call.audit_at
-    room = seat(call, call.call_sid)
-    return ReadCall(why="audit") if room is None else ReadParticipants(conference=room[0].sid, why="audit")
-
-
-def _note_overdue_pause(call: Call, _want: Desired, now: int) -> Step:
-    """A forgotten pause is told to people; it does not end by itself. A stop for good was not forgotten."""
-    since = _paused_since(call)
-    is_told = any(problem.id == "pause-overdue" for problem in call.problems)
-    if since is None or is_told or call.is_ended or call.survey is not None or is_stopped(call):
-        return None
-    due = since + call.profile.max_pause_s * 1_000
-    return due if due > now else NoteTime(what="pause-overdue", subject=pause_reason(call) or "")
-
-
-def _paused_since(call: Call) -> int | None:
-    """Of all that stands the oldest. A named reason stands with or without an agent, a hold only with one.
-
-    A hold within a payment pause, or after it, does not begin the pause anew. A consent that nobody has given yet is
-    not forgotten before there is somebody to ask for it.
-    """
-    named = [pause.since for pause in call.pauses if pause.source != "profile"]
-    return min([*named, *_stretch_since(call)], default=None)
-
-
-def _stretch_since(call: Call) -> list[int]:
-    if not call.paused or call.paused[-1].end is not None:
-        return []
-    since = call.paused[-1].start
-    for earlier in reversed(call.paused[:-1]):
-        if earlier.end != since:
-            break
-        since = earlier.start
-    return [since]
-
-
 RULES: tuple[Rule, ...] = (
     _verify_adopted,
     _redirect_to_survey,
@@ -450,9 +373,9 @@ RULES: tuple[Rule, ...] = (
     _start_transcription,
     _rebuild_stream,
     _complete_conference,
-    _hand_over,
-    _read,
-    _note_overdue_pause,
-    _probe_silence,
-    _audit,
+    looks.hand_over,
+    looks.read,
+    looks.note_overdue_pause,
+    looks.probe_silence,
+    looks.audit,
 )

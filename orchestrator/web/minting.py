@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from orchestrator.errors import OrchestratorError
 from orchestrator.shown import moment
 from orchestrator.web import access, limits
-from orchestrator.web.adoption import call_named
+from orchestrator.web.adoption import call_or_leg
 from orchestrator.web.bodies import json_object
 from orchestrator.web.context import body, services
 from orchestrator.web.operations import operation
@@ -57,7 +57,7 @@ def tokens() -> Response:
     if asked.permission == "control" and key.is_read_only:
         raise OrchestratorError("forbidden", "This key is for reading only")
     is_read_only = asked.permission == "read" or key.is_read_only
-    call_sid = None if asked.call_sid is None else call_named((("leg", asked.call_sid),)) or asked.call_sid
+    call_sid = None if asked.call_sid is None else call_or_leg(asked.call_sid)[0]
     expires_at = int(time.time()) + asked.ttl_s
     claims = Caller(key=key.name, is_read_only=is_read_only, agent_id=asked.agent_id, call_sid=call_sid)
     shown = TokenShown(

@@ -238,8 +238,6 @@ class Worker:
             if call is None or held.is_lost:
                 return None, False
             plan = reconcile(call, clock.now_ms())
-            if plan.action is None and call.in_flight is not None:  # never left to nobody
-                return clock.now_ms() + LEASE_MS, is_urgent(call, plan)
             if plan.action is None:
                 return plan.look_again_at, is_urgent(call, plan)
             if self.stopping.is_set():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -127,3 +127,12 @@ def _info(server: RedisServer) -> dict[str, str]:
             return dict(redis.execute_command("CLUSTER INFO"))
         except StoreUnavailable:
             return {}
+
+
+def succeeds(attempt: Callable[[], object]) -> bool:
+    """Whether the store could be asked."""
+    try:
+        attempt()
+    except StoreUnavailable:
+        return False
+    return True

@@ -14,7 +14,7 @@ from orchestrator.store.cluster import REST_S
 from orchestrator.store.connect import Redis, connect
 from orchestrator.store.errors import StoreUnavailable
 from orchestrator.store.scripts import Script
-from tests.integration.cluster import Cluster
+from tests.integration.cluster import Cluster, succeeds
 from tests.integration.conftest import RedisServer
 from tests.link import Link
 from tests.ports import free_port
@@ -54,14 +54,6 @@ def fails_within(redis: Redis, seconds: float, key: str = OF_NODE[0]) -> None:
     with pytest.raises(StoreUnavailable):
         redis.get(key)
     assert time.monotonic() - began < seconds
-
-
-def succeeds(attempt: Callable[[], object]) -> bool:
-    try:
-        attempt()
-    except StoreUnavailable:
-        return False
-    return True
 
 
 def all_kept(redis: Redis) -> bool:

@@ -13,12 +13,12 @@ from orchestrator.core.events import AuditRequested, CallArrived
 from orchestrator.store.budgets import TokenBucket
 from orchestrator.store.calls import CallStore
 from orchestrator.store.connect import Redis, connect
-from orchestrator.store.errors import StoreUnavailable
 from orchestrator.store.feed import START, Feed
 from orchestrator.store.health import ping
 from orchestrator.store.heartbeat import Lease
 from orchestrator.store.queue import DueQueue
 from orchestrator.store.utterances import UtteranceStore
+from tests.integration.cluster import succeeds
 from tests.integration.conftest import RedisServer
 from tests.ports import free_port
 
@@ -64,14 +64,6 @@ def follow_everything(store: CallStore, redis: Redis) -> None:
     assert feed.next(shard, feed.end(shard)) == []
     assert feed.has(shard, feed.end(shard))
     assert feed.load(["CA0"])["CA0"].shown == 2
-
-
-def succeeds(attempt: Callable[[], object]) -> bool:
-    try:
-        attempt()
-    except StoreUnavailable:
-        return False
-    return True
 
 
 def test_a_cluster_holds_calls_by_shard(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from orchestrator.core import actions as a
+from orchestrator.core import events as e
 from orchestrator.core.call import Call
 from orchestrator.core.events import Event
 from orchestrator.profiles import parse
@@ -15,8 +17,10 @@ from orchestrator.settings import Settings
 from orchestrator.worker.loop import Worker
 from tests.integration.claims import claim_due
 from tests.integration.conftest import RedisServer
-from tests.integration.worker.vendors import ACCOUNT, Vendors
+from tests.integration.worker.vendors import ACCOUNT, STREAM, Vendors
 
+CUSTOMER, AMY = ("CA" + letter * 32 for letter in "ab")
+ROOM = "CF" + "1" * 32
 PROFILES = """
 [default]
 route = "conference"
@@ -82,3 +86,23 @@ def desk(redis: object, redis_server: RedisServer, vendors: Vendors) -> Iterator
     services = replace(build(settings), profiles=parse(PROFILES))
     yield Desk(services, Worker(services, threads=1), vendors)
     services.close()
+
+
+@pytest.fixture
+def talking(desk: Desk) -> Desk:
+    """With a call that is being transcribed, with amy."""
+    at = desk.services.clock.now_ms()
+    profile = desk.services.profiles.default
+    desk.services.store.begin(e.CallArrived(at=at, call_sid=CUSTOMER, profile=profile, has_stream_url=True))
+    start = a.StartTranscription(agent_id="amy", stream="asapp-1")
+    desk.tell(
+        CUSTOMER,
+        e.StreamStarted(at=at, name="asapp-1", sid=STREAM),
+        e.ParticipantJoined(at=at, conference=ROOM, leg=CUSTOMER, sequence=1, label="customer"),
+        e.ParticipantJoined(at=at, conference=ROOM, leg=AMY, sequence=2, label="agent-amy"),
+        e.ActionIntended(at=at, action=start, attempt=1, worker="test"),
+        e.ActionEnded(at=at, action=start, attempt=1, outcome=a.Outcome(verdict=a.Verdict.DONE)),
+    )
+    desk.vendors.leg(CUSTOMER)
+    desk.vendors.room(ROOM, **{CUSTOMER: False, AMY: False})
+    return desk

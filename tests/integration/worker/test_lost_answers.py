@@ -8,33 +8,18 @@ import pytest
 
 from orchestrator.core import actions as a
 from orchestrator.core import events as e
-from orchestrator.core.actions import Outcome, StopStream, Verdict
+from orchestrator.core.actions import StopStream, Verdict
 from orchestrator.store.calls import Applied
 from orchestrator.store.errors import StoreUnavailable
 from tests.integration.claims import claim_due
-from tests.integration.worker.conftest import Desk
-
-CUSTOMER, AMY = ("CA" + letter * 32 for letter in "ab")
-ROOM = "CF" + "1" * 32
+from tests.integration.worker.conftest import CUSTOMER, Desk
 
 
 @pytest.fixture
-def held(desk: Desk) -> Desk:
-    """A talk that was being transcribed, and is held now; its stop is due."""
-    at = desk.services.clock.now_ms()
-    profile = desk.services.profiles.default
-    desk.services.store.begin(e.CallArrived(at=at, call_sid=CUSTOMER, profile=profile, has_stream_url=True))
-    start = a.StartTranscription(agent_id="amy", stream="asapp-1")
-    desk.tell(
-        CUSTOMER,
-        e.StreamStarted(at=at, name="asapp-1", sid="MZ" + "3" * 32),
-        e.ParticipantJoined(at=at, conference=ROOM, leg=CUSTOMER, sequence=1, label="customer"),
-        e.ParticipantJoined(at=at, conference=ROOM, leg=AMY, sequence=2, label="agent-amy"),
-        e.ActionIntended(at=at, action=start, attempt=1, worker="test"),
-        e.ActionEnded(at=at, action=start, attempt=1, outcome=Outcome(verdict=Verdict.DONE)),
-        e.HoldReported(at=at),
-    )
-    return desk
+def held(talking: Desk) -> Desk:
+    """The talk is held now; its stop is due."""
+    talking.tell(CUSTOMER, e.HoldReported(at=talking.services.clock.now_ms()))
+    return talking
 
 
 def test_an_intent_that_is_stored_and_overtaken_is_not_left_alone(held: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

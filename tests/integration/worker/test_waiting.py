@@ -14,11 +14,9 @@ from orchestrator.core.people import is_customer_held
 from orchestrator.worker.guards import HeldBack
 from orchestrator.worker.loop import Held
 from tests.integration.claims import claim_due
-from tests.integration.worker.conftest import Desk
+from tests.integration.worker.conftest import AMY, CUSTOMER, ROOM, Desk
 
-CUSTOMER, AMY, BOB = ("CA" + letter * 32 for letter in "abc")
-ROOM = "CF" + "1" * 32
-STREAM = "MZ" + "3" * 32
+BOB = "CA" + "c" * 32
 
 
 @dataclass
@@ -71,26 +69,6 @@ class Slow:
 @pytest.fixture
 def slow(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Slow]:
     return lambda **kinds: Slow(desk, **kinds).put(monkeypatch)
-
-
-@pytest.fixture
-def talking(desk: Desk) -> Desk:
-    """Transcribed, with amy."""
-    at = desk.services.clock.now_ms()
-    profile = desk.services.profiles.default
-    desk.services.store.begin(e.CallArrived(at=at, call_sid=CUSTOMER, profile=profile, has_stream_url=True))
-    start = a.StartTranscription(agent_id="amy", stream="asapp-1")
-    desk.tell(
-        CUSTOMER,
-        e.StreamStarted(at=at, name="asapp-1", sid=STREAM),
-        e.ParticipantJoined(at=at, conference=ROOM, leg=CUSTOMER, sequence=1, label="customer"),
-        e.ParticipantJoined(at=at, conference=ROOM, leg=AMY, sequence=2, label="agent-amy"),
-        e.ActionIntended(at=at, action=start, attempt=1, worker="test"),
-        e.ActionEnded(at=at, action=start, attempt=1, outcome=Outcome(verdict=Verdict.DONE)),
-    )
-    desk.vendors.leg(CUSTOMER)
-    desk.vendors.room(ROOM, **{CUSTOMER: False, AMY: False})
-    return desk
 
 
 def test_a_read_that_waits_for_its_budget_hides_no_stop(talking: Desk, slow: Callable[..., Slow]) -> None:

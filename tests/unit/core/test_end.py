@@ -169,7 +169,7 @@ def test_a_look_of_long_ago_ends_no_conference() -> None:
     """A worker that comes back late asks again."""
     story = Story().talks().agent_leaves().settles().at(30_000).reads()
     story.next_is(CompleteConference)
-    story.at(5_001).next_is(ReadParticipants)
+    story.at(10_001).next_is(ReadParticipants)
 
 
 def test_only_conferences_of_ours_are_completed() -> None:
